@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the scripts of this folder share: where things are, messages, the cache.
+
+VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+TOP_DIR=$(cd "$VM_DIR/../../.." && pwd -P)
+CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pvio
+export VM_DIR TOP_DIR CACHE_DIR
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || die "must run as root"
+}
+
+# need_tools COMMAND=PACKAGE... - install the packages whose command is missing
+need_tools() {
+	local pair missing=()
+
+	for pair in "$@"; do
+		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	need_root
+	mkdir -p "$CACHE_DIR"
+	say "installing ${missing[*]}"
+	(
+		flock 9
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get install -y -q --no-install-recommends "${missing[@]}" ||
+			{ apt-get update -q &&
+			  apt-get install -y -q --no-install-recommends "${missing[@]}"; }
+	) 9>"$CACHE_DIR/apt.lock" >&2
+}
+
+# hash_of - a short name for what is on stdin
+hash_of() {
+	sha256sum | cut -c1-12
+}
+
+# cached PATH FUNCTION - unless PATH exists, have FUNCTION make it at the
+# temporary path it is given and move that into place, one process at a time
+cached() {
+	local path=$1 make=$2 tmp rc=0
+
+	[ ! -e "$path" ] || return 0
+	mkdir -p "$CACHE_DIR"
+	exec 8>"$path.lock"
+	flock -n 8 || { say "waiting for another run to make ${path##*/}"; flock 8; }
+	if [ ! -e "$path" ]; then
+		tmp=$path.tmp.$$
+		# A function called in a condition would run without set -e.
+		set +e
+		(set -e; "$make" "$tmp") >&2
+		rc=$?
+		set -e
+		if [ "$rc" = 0 ]; then
+			mv "$tmp" "$path"
+		else
+			rm -rf --one-file-system "$tmp"
+		fi
+	fi
+	exec 8>&-
+	[ "$rc" = 0 ] || die "could not make $path"
+}
