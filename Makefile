@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make help tells what there is.
+
+KVER ?= $(shell uname -r)
+
+# KVER may be a whole release or its beginning: 6.12 is the newest 6.12 there is.
+ifeq ($(origin KDIR), undefined)
+KDIR := $(firstword $(wildcard /lib/modules/$(KVER)/build) \
+	$(shell ls -d /lib/modules/$(KVER)[.-]*/build 2>/dev/null | sort -rV))
+endif
+RELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+OUT = $(CURDIR)/build/$(RELEASE)
+
+# What the modules are made of; found by mirroring it with links.
+SOURCES := Kbuild compat host
+
+.PHONY: help modules modules_install clean need-kernel demo check lint bench soak
+
+help:
+	@echo 'make modules [KVER=release | KDIR=dir]  build for a kernel, into build/<release>/'
+	@echo 'make modules_install [KVER=...]         install them for that kernel'
+	@echo 'make clean                              remove build/'
+	@echo 'make demo                               see it work: needs root on Debian 12 or 13'
+	@echo 'make check [T=name]                     run the tests, or the part of that name'
+	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
+	@echo 'make bench                              instructions per I/O, peer and ours'
+	@echo 'make soak [MINUTES=n]                   the tests that run longer'
+
+need-kernel:
+	@test -n '$(RELEASE)' || { \
+		echo 'make: no kernel headers for KVER=$(KVER)$(if $(KDIR), in $(KDIR)); install linux-headers-$(KVER) or give KDIR=' >&2; \
+		exit 1; }
+
+modules: need-kernel
+	@mkdir -p $(OUT)
+	@cp -rsT --remove-destination $(CURDIR)/host $(OUT)/host
+	@cp -rsT --remove-destination $(CURDIR)/compat $(OUT)/compat
+	@ln -sf $(CURDIR)/Kbuild $(OUT)/Kbuild
+	@find $(OUT)/host $(OUT)/compat -xtype l -delete
+	@$(CURDIR)/compat/probe-once.sh $(KDIR) $(OUT)
+	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules
+	@$(CURDIR)/compat/left-out.sh $(OUT) $(RELEASE)
+
+modules_install: modules
+	+@$(MAKE) -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules_install
+
+clean:
+	rm -rf $(CURDIR)/build
+
+demo:
+	@tools/testing/demo/run.sh
+
+check:
+	@tools/testing/check/run.sh $(T)
+
+lint:
+	@tools/testing/check/run.sh lint
+
+bench:
+	@tools/testing/bench/run.sh
+
+soak:
+	@tools/testing/check/soak.sh $(MINUTES)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _PVIO_COMPAT_H
+#define _PVIO_COMPAT_H
+
+/*
+ * Included by force before everything else. A source file is written for the
+ * newest kernel; what an older one lacks is made up for here, by what the
+ * probes found.
+ */
+#include "probes.h"
+
+#ifndef PVIO_HAVE_VHOST_TASK
+#include "vhost_task.h"
+#endif
+
+#endif

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Found only where the kernel has no such header; see compat/vhost_task.h. */

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device: its queues and the memory they share. A new memory table reaches
+ * each queue under the queue's mem_lock, so that when it has replaced the old
+ * one nobody copies to or from memory that is no longer the guest's.
+ */
+#include <linux/export.h>
+#include <linux/slab.h>
+
+#include "dev.h"
+
+static struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table)
+{
+	struct pvdev_view *view;
+
+	view = kmalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
+	if (!view)
+		return NULL;
+
+	refcount_set(&view->ref, 1);
+	view->table = pvmem_table_get(table);
+	return view;
+}
+
+/**
+ * pvdev_view_put() - drop a reference to a view
+ * @view: from pvdev_vq_pop(), once for each chain; NULL is allowed
+ *
+ * Context: may sleep.
+ */
+void pvdev_view_put(struct pvdev_view *view)
+{
+	if (!view || !refcount_dec_and_test(&view->ref))
+		return;
+
+	pvmem_table_put(view->table);
+	kfree(view);
+}
+EXPORT_SYMBOL_GPL(pvdev_view_put);
+
+static void pvdev_vq_set_view(struct pvdev_vq *vq, struct pvdev_view *view)
+{
+	struct pvdev_view *old;
+	unsigned int i;
+
+	mutex_lock(&vq->mem_lock);
+	for (i = 0; i < PVDEV_AREAS; i++)
+		pvmem_unmap_area(&vq->map[i]);
+	vq->mapped = false;
+	old = vq->view;
+	WRITE_ONCE(vq->view, view);
+	mutex_unlock(&vq->mem_lock);
+
+	pvdev_view_put(old);
+}
+
+static int pvdev_alloc_views(struct pvdev *dev, struct pvmem_table *table,
+			     struct pvdev_view **views)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++) {
+		views[i] = pvdev_view_alloc(table);
+		if (!views[i])
+			goto err_view;
+	}
+	return 0;
+
+err_view:
+	while (i--)
+		pvdev_view_put(views[i]);
+	return -ENOMEM;
+}
+
+static int pvdev_swap_table(struct pvdev *dev, struct pvmem_table *table)
+{
+	struct pvdev_view **views;
+	unsigned int i;
+	int err;
+
+	views = kcalloc(dev->nvqs, sizeof(*views), GFP_KERNEL_ACCOUNT);
+	if (!views)
+		return -ENOMEM;
+	err = pvdev_alloc_views(dev, table, views);
+	if (err)
+		goto out;
+
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_set_view(dev->vqs[i], views[i]);
+	swap(dev->table, table);
+	pvmem_table_put(table);
+out:
+	kfree(views);
+	return err;
+}
+
+/**
+ * pvdev_set_table() - replace a device's memory table
+ * @dev: the device
+ * @table: a sealed table of the device's kind; on success the caller's
+ *	reference is the device's
+ *
+ * When it returns no queue reads or writes through the old table any more.
+ * Pages that chains in flight use stay until these are completed.
+ *
+ * Context: may sleep; the caller may hold the mmap lock of any mm.
+ * Return: 0, or -ENOMEM and nothing has changed.
+ */
+int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table)
+{
+	int err;
+
+	mutex_lock(&dev->map_lock);
+	err = table->kind == PVMEM_PHYS && dev->kind == PVMEM_PHYS ?
+		pvmem_table_hold_pages(table, dev->table) : 0;
+	if (!err)
+		err = pvdev_swap_table(dev, table);
+	mutex_unlock(&dev->map_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvdev_set_table);
+
+/**
+ * pvdev_set_identity() - let a device see all of the host's memory
+ * @dev: a device of kind PVMEM_PHYS whose driver is this very kernel
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int pvdev_set_identity(struct pvdev *dev)
+{
+	struct pvmem_table *table;
+	int err;
+
+	table = pvmem_table_alloc(PVMEM_PHYS, 1);
+	if (!table)
+		return -ENOMEM;
+
+	err = pvmem_table_add(table, 0, PVMEM_IDENTITY_LAST, 0,
+			      PVMEM_READ | PVMEM_WRITE) ?:
+	      pvmem_table_seal(table);
+	mutex_lock(&dev->map_lock);
+	if (!err)
+		err = pvdev_swap_table(dev, table);
+	mutex_unlock(&dev->map_lock);
+	if (err)
+		pvmem_table_put(table);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvdev_set_identity);
+
+/**
+ * pvdev_clear_table() - take all memory from a device
+ * @dev: the device
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int pvdev_clear_table(struct pvdev *dev)
+{
+	struct pvmem_table *table;
+	int err;
+
+	table = pvmem_table_alloc(dev->kind, 0);
+	if (!table)
+		return -ENOMEM;
+
+	err = pvmem_table_seal(table) ?: pvdev_set_table(dev, table);
+	if (err)
+		pvmem_table_put(table);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvdev_clear_table);
+
+/**
+ * pvdev_init() - make a device, without memory
+ * @dev: the device, with its name, module, ops, kind, nvqs and vqs filled in
+ *	and each queue made by pvdev_vq_init()
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int pvdev_init(struct pvdev *dev)
+{
+	mutex_init(&dev->map_lock);
+	ratelimit_state_init(&dev->limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	return pvdev_clear_table(dev);
+}
+EXPORT_SYMBOL_GPL(pvdev_init);
+
+/**
+ * pvdev_destroy() - undo pvdev_init()
+ * @dev: the device; each of its queues is reset. One that pvdev_init() failed
+ *	to make is allowed.
+ *
+ * Context: may sleep.
+ */
+void pvdev_destroy(struct pvdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_set_view(dev->vqs[i], NULL);
+	pvmem_table_put(dev->table);
+	dev->table = NULL;
+
+	/* A completion may still be on its way out of pvdev_vq_done(). */
+	synchronize_rcu();
+}
+EXPORT_SYMBOL_GPL(pvdev_destroy);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _PVIO_VHOST_DEV_H
+#define _PVIO_VHOST_DEV_H
+
+#include <linux/mutex.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "ring.h"
+#include "worker.h"
+
+struct pvdev;
+struct pvdev_vq;
+
+/**
+ * struct pvdev_view - a memory table as one queue sees it
+ * @ref: one while it is the current one, one for each chain popped under it
+ * @table: the table
+ *
+ * Queues have one each so that their workers don't share a counter.
+ */
+struct pvdev_view {
+	refcount_t ref;
+	struct pvmem_table *table;
+};
+
+/**
+ * struct pvdev_ops - what a backend does
+ * @turn: serve a queue for a bounded time; returns true to be called again
+ *	soon. Worker, the queue's lock held.
+ * @reap: finish what is on &pvdev_vq.done: complete it if @publish, otherwise
+ *	forget it. The queue's lock held, no turn runs.
+ * @broken: a queue has stopped by itself. The queue's lock held.
+ */
+struct pvdev_ops {
+	bool (*turn)(struct pvdev_vq *vq);
+	void (*reap)(struct pvdev_vq *vq, bool publish);
+	void (*broken)(struct pvdev_vq *vq);
+};
+
+enum pvdev_area {
+	PVDEV_DESC,
+	PVDEV_DRIVER,
+	PVDEV_DEVICE,
+	PVDEV_AREAS,
+};
+
+/**
+ * struct pvdev_vq - a virtqueue and all it takes to run it
+ * @dev: the device it belongs to
+ * @index: which queue of the device
+ * @lock: held by a turn and by whoever changes the queue
+ * @config: what the next start makes of it
+ * @iova: where its areas are, as the driver says
+ * @state: where the next start begins
+ * @running: turns may run
+ * @broken: the driver broke it; a new start heals it
+ * @ring: the ring, valid from start to reset
+ * @batch: what pops fill, likewise
+ * @mem_lock: protects @view, @mapped and the ring's addresses. User memory is
+ *	reached under it with page faults disabled, because it is taken by those
+ *	who hold the mmap lock.
+ * @view: guest memory, now
+ * @mapped: the ring's addresses are those of @view
+ * @map: the ring's areas under @view
+ * @tries: how often the current operation has faulted memory in
+ * @done: finished requests, for the backend's reap
+ * @turning: the worker, while in a turn
+ * @wait: who drains waits here for @done
+ * @worker: runs the queue
+ * @work: the queue's turns
+ * @call_lock: protects @call and @call_arg
+ * @call: tells the driver of completed chains
+ * @call_arg: for @call
+ */
+struct pvdev_vq {
+	struct pvdev *dev;
+	u16 index;
+
+	struct mutex lock;
+	struct pvring_config config;
+	u64 iova[PVDEV_AREAS];
+	struct pvring_state state;
+	bool running;
+	bool broken;
+	struct pvring ring;
+	struct pvring_batch *batch;
+
+	struct mutex mem_lock;
+	struct pvdev_view *view;
+	bool mapped;
+	struct pvmem_map map[PVDEV_AREAS];
+	unsigned int tries;
+
+	struct llist_head done;
+	struct task_struct *turning;
+	wait_queue_head_t wait;
+	struct pvworker worker;
+	struct pvwork work;
+
+	spinlock_t call_lock;
+	void (*call)(void *arg);
+	void *call_arg;
+};
+
+/**
+ * struct pvdev - a device: queues that see the same memory
+ * @name: what messages call it
+ * @module: what messages say before it
+ * @ops: the backend
+ * @kind: how guest memory is reached
+ * @nvqs: queues
+ * @vqs: the queues, each in a structure of the backend
+ * @map_lock: serialises changes of the memory table
+ * @table: guest memory, never NULL
+ * @limit: keeps a guest from filling the log
+ */
+struct pvdev {
+	const char *name;
+	const char *module;
+	const struct pvdev_ops *ops;
+	enum pvmem_kind kind;
+	unsigned int nvqs;
+	struct pvdev_vq **vqs;
+	struct mutex map_lock;
+	struct pvmem_table *table;
+	struct ratelimit_state limit;
+};
+
+int pvdev_init(struct pvdev *dev);
+void pvdev_destroy(struct pvdev *dev);
+int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
+int pvdev_set_identity(struct pvdev *dev);
+int pvdev_clear_table(struct pvdev *dev);
+
+void pvdev_view_put(struct pvdev_view *view);
+
+void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index);
+int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind);
+void pvdev_vq_suspend(struct pvdev_vq *vq);
+int pvdev_vq_resume(struct pvdev_vq *vq);
+void pvdev_vq_reset(struct pvdev_vq *vq);
+void pvdev_vq_kick(struct pvdev_vq *vq);
+void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
+void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state);
+void pvdev_vq_set_call(struct pvdev_vq *vq, void (*call)(void *arg), void *arg);
+
+int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
+		 struct pvdev_view **view);
+void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
+		    struct pvdev_view *view);
+void pvdev_vq_publish(struct pvdev_vq *vq);
+void pvdev_vq_busy(struct pvdev_vq *vq);
+bool pvdev_vq_idle(struct pvdev_vq *vq);
+int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
+		  void *to, const struct pvring_seg *seg);
+int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
+		   const struct pvring_seg *seg, const void *from);
+void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
+
+/**
+ * pvdev_vq_view_current() - is memory still what a chain was popped under
+ * @vq: the queue
+ * @view: what pvdev_vq_pop() gave
+ *
+ * Context: any. A caller that pins pages asks afterwards: with pages pinned,
+ * an unmap that comes later is that of memory with I/O in flight.
+ */
+static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
+					 const struct pvdev_view *view)
+{
+	return READ_ONCE(vq->view) == view;
+}
+
+#define pvdev_warn(dev, fmt, ...)					\
+do {									\
+	if (__ratelimit(&(dev)->limit))					\
+		pr_warn("%s: %s: " fmt, (dev)->module, (dev)->name,	\
+			##__VA_ARGS__);					\
+} while (0)
+
+#endif

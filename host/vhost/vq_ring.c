@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a backend does with its ring and with guest memory during a turn. Every
+ * access happens under mem_lock with page faults disabled: the lock is taken
+ * for a new table under the mmap lock, which a page fault would want. What is
+ * not present is faulted in without the lock, and the operation repeated.
+ */
+#include <linux/export.h>
+#include <linux/uaccess.h>
+
+#include "dev.h"
+
+/* Memory that is gone again that often is being taken away on purpose. */
+#define PVDEV_TRIES_MAX	16
+
+static int pvdev_vq_map_areas(struct pvdev_vq *vq,
+			      const struct pvmem_table *table,
+			      struct pvmem_map *map)
+{
+	static const u32 perm[PVDEV_AREAS] = {
+		[PVDEV_DESC] = PVMEM_READ,
+		[PVDEV_DRIVER] = PVMEM_READ,
+		[PVDEV_DEVICE] = PVMEM_WRITE,
+	};
+	const struct pvring_config *cfg = &vq->config;
+	const size_t size[PVDEV_AREAS] = {
+		[PVDEV_DESC] = pvring_desc_size(cfg->format, cfg->num),
+		[PVDEV_DRIVER] = pvring_driver_size(cfg->format, cfg->num),
+		[PVDEV_DEVICE] = pvring_device_size(cfg->format, cfg->num),
+	};
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < PVDEV_AREAS && !err; i++)
+		err = pvmem_map_area(table, vq->iova[i], size[i], perm[i],
+				     &map[i]);
+	if (err)
+		for (i = 0; i < PVDEV_AREAS; i++)
+			pvmem_unmap_area(&map[i]);
+	return err;
+}
+
+/* Maps the ring's areas, which may sleep; then somebody may have new memory. */
+static int pvdev_vq_map(struct pvdev_vq *vq)
+{
+	struct pvmem_map map[PVDEV_AREAS] = { };
+	struct pvdev_view *view;
+	unsigned int i;
+	int err;
+
+	mutex_lock(&vq->mem_lock);
+	view = vq->view;
+	refcount_inc(&view->ref);
+	mutex_unlock(&vq->mem_lock);
+
+	err = pvdev_vq_map_areas(vq, view->table, map);
+	if (err)
+		goto out;
+
+	mutex_lock(&vq->mem_lock);
+	if (vq->view == view && !vq->mapped) {
+		for (i = 0; i < PVDEV_AREAS; i++)
+			swap(vq->map[i], map[i]);
+		vq->ring.desc = vq->map[PVDEV_DESC].addr;
+		vq->ring.driver = vq->map[PVDEV_DRIVER].addr;
+		vq->ring.device = vq->map[PVDEV_DEVICE].addr;
+		vq->mapped = true;
+	}
+	mutex_unlock(&vq->mem_lock);
+	for (i = 0; i < PVDEV_AREAS; i++)
+		pvmem_unmap_area(&map[i]);
+out:
+	pvdev_view_put(view);
+	return err;
+}
+
+static const char *pvdev_unmapped_why(const struct pvdev *dev)
+{
+	return dev->kind == PVMEM_USER ?
+		"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa" :
+		"its ring is in memory that the VMM did not map";
+}
+
+/*
+ * Opens guest memory for one operation on the ring. Returns 0, or a negative
+ * error when the queue is broken; pvdev_vq_leave() comes after either.
+ */
+static int pvdev_vq_enter(struct pvdev_vq *vq)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < PVDEV_TRIES_MAX; i++) {
+		mutex_lock(&vq->mem_lock);
+		pagefault_disable();
+		if (likely(vq->mapped))
+			return 0;
+		pagefault_enable();
+		mutex_unlock(&vq->mem_lock);
+
+		err = pvdev_vq_map(vq);
+		if (err) {
+			pvdev_vq_break(vq, err == -EFAULT ?
+				       pvdev_unmapped_why(vq->dev) :
+				       "no memory to map its ring");
+			goto err_broken;
+		}
+	}
+	pvdev_vq_break(vq, "memory is remapped all the time");
+
+err_broken:
+	mutex_lock(&vq->mem_lock);
+	pagefault_disable();
+	return -EIO;
+}
+
+/*
+ * Closes guest memory again. Returns true when the operation is to be repeated
+ * because memory was not present; breaks the queue when the ring is broken.
+ */
+static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
+{
+	const struct pvring_fault *f = &vq->ring.fault;
+
+	pagefault_enable();
+	mutex_unlock(&vq->mem_lock);
+
+	if (likely(ret >= 0)) {
+		vq->tries = 0;
+		return false;
+	}
+	if (ret == -EAGAIN) {
+		if (++vq->tries < PVDEV_TRIES_MAX &&
+		    !pvmem_fault_in(f->addr, f->len, f->write))
+			return true;
+		pvdev_vq_break(vq, "memory that the VMM mapped is not there");
+	} else if (ret == -EINVAL) {
+		pvdev_vq_break(vq, vq->ring.error);
+	}
+	vq->tries = 0;
+	return false;
+}
+
+/**
+ * pvdev_vq_pop() - take chains into the queue's batch
+ * @vq: the queue, its lock held
+ * @max: no more than these
+ * @view: what the chains' addresses belong to; each chain has one reference,
+ *	for pvdev_view_put() when it is completed
+ *
+ * Context: worker.
+ * Return: chains in &pvdev_vq.batch; 0; or negative when the queue is broken.
+ */
+int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
+		 struct pvdev_view **view)
+{
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (likely(!ret))
+			ret = pvring_pop(&vq->ring, vq->view->table, vq->batch,
+					 max);
+		if (ret > 0) {
+			*view = vq->view;
+			refcount_add(ret, &vq->view->ref);
+		}
+	} while (pvdev_vq_leave(vq, ret));
+	return ret;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_pop);
+
+/**
+ * pvdev_vq_unpop() - give the tail of the last pop back, untouched
+ * @vq: the queue, its lock held
+ * @from: the first chain to give back
+ * @view: from the pop
+ *
+ * Context: worker.
+ */
+void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
+		    struct pvdev_view *view)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&vq->lock);
+	pvring_unpop(&vq->ring, vq->batch, from);
+	for (i = from; i < vq->batch->n; i++)
+		pvdev_view_put(view);
+	vq->batch->n = from;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_unpop);
+
+static void pvdev_vq_call(struct pvdev_vq *vq)
+{
+	spin_lock_bh(&vq->call_lock);
+	if (vq->call)
+		vq->call(vq->call_arg);
+	spin_unlock_bh(&vq->call_lock);
+}
+
+/**
+ * pvdev_vq_publish() - show the driver what is completed, and notify it if it
+ *	wants that
+ * @vq: the queue, its lock held
+ *
+ * Context: worker, or the owner.
+ */
+void pvdev_vq_publish(struct pvdev_vq *vq)
+{
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	if (!vq->ring.npending || vq->broken)
+		return;
+
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (likely(!ret))
+			ret = pvring_publish(&vq->ring);
+		if (likely(!ret))
+			ret = pvring_notify_needed(&vq->ring);
+	} while (pvdev_vq_leave(vq, ret));
+
+	if (ret > 0)
+		pvdev_vq_call(vq);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_publish);
+
+/**
+ * pvdev_vq_busy() - tell the driver that a turn has begun
+ * @vq: the queue, its lock held
+ *
+ * Context: worker.
+ */
+void pvdev_vq_busy(struct pvdev_vq *vq)
+{
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	if (vq->ring.event_idx || vq->ring.kicks_off)
+		return;
+
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (likely(!ret))
+			ret = pvring_kicks_disable(&vq->ring);
+	} while (pvdev_vq_leave(vq, ret));
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_busy);
+
+/**
+ * pvdev_vq_idle() - ask the driver for a kick
+ * @vq: the queue, its lock held; it was found empty
+ *
+ * Context: worker.
+ * Return: true if there is a chain already, and no kick may come.
+ */
+bool pvdev_vq_idle(struct pvdev_vq *vq)
+{
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	if (vq->broken)
+		return false;
+
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (likely(!ret))
+			ret = pvring_kicks_enable(&vq->ring);
+	} while (pvdev_vq_leave(vq, ret));
+	return ret > 0;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_idle);
+
+/**
+ * pvdev_vq_read() - copy a piece of a chain into the kernel
+ * @vq: the queue, its lock held
+ * @view: what the chain was popped under
+ * @to: room for all of @seg
+ * @seg: the piece
+ *
+ * Context: worker.
+ * Return: 0; -ESTALE when memory has changed since the pop: pop again;
+ * -EFAULT where the memory isn't there.
+ */
+int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
+		  void *to, const struct pvring_seg *seg)
+{
+	unsigned int tries = 0;
+	int ret;
+
+	do {
+		mutex_lock(&vq->mem_lock);
+		pagefault_disable();
+		ret = -ESTALE;
+		if (likely(vq->view == view))
+			ret = pvmem_copy_from(vq->ring.kind, to, seg->addr,
+					      seg->len);
+		pagefault_enable();
+		mutex_unlock(&vq->mem_lock);
+
+		if (ret != -EAGAIN)
+			return ret;
+	} while (++tries < PVDEV_TRIES_MAX &&
+		 !pvmem_fault_in(seg->addr, seg->len, false));
+	return -EFAULT;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_read);
+
+/* The piece under today's memory, where that isn't the chain's any more. */
+static int pvdev_vq_write_part(struct pvdev_vq *vq,
+			       const struct pvdev_view *view,
+			       struct pvring_seg *seg, const void *from)
+{
+	int ret;
+
+	if (unlikely(vq->view != view)) {
+		struct pvring_seg now;
+
+		ret = pvmem_translate(vq->view->table, seg->iova, seg->len,
+				      PVMEM_WRITE, &now, 1);
+		if (ret < 0)
+			return -EFAULT;
+		*seg = now;
+	}
+	return pvmem_copy_to(vq->ring.kind, seg->addr, from, seg->len);
+}
+
+/**
+ * pvdev_vq_write() - copy from the kernel to a piece of a chain
+ * @vq: the queue, its lock held
+ * @view: what the chain was popped under; memory that the VMM unmapped since
+ *	is not written, memory that it mapped elsewhere is written there
+ * @seg: the piece
+ * @from: as many bytes
+ *
+ * Context: worker, or who drains the queue with the owner's mm.
+ * Return: 0, or -EFAULT where the memory isn't there.
+ */
+int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
+		   const struct pvring_seg *seg, const void *from)
+{
+	struct pvring_seg part = *seg;
+	unsigned int tries = 0;
+	int ret;
+
+	do {
+		mutex_lock(&vq->mem_lock);
+		pagefault_disable();
+		ret = pvdev_vq_write_part(vq, view, &part, from);
+		pagefault_enable();
+		mutex_unlock(&vq->mem_lock);
+
+		if (ret != -EAGAIN)
+			return ret;
+	} while (++tries < PVDEV_TRIES_MAX &&
+		 !pvmem_fault_in(part.addr, part.len, true));
+	return -EFAULT;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_write);
