@@ -48,12 +48,6 @@ recipe() {
 	preferences
 }
 
-# The machine's own way to its mirror (proxy, clock tolerance) holds in the tree.
-acquire_options() {
-	apt-config dump Acquire |
-		grep -E '^Acquire::(https?::[A-Za-z-]+|Check-[A-Za-z-]+|Retries|ForceIPv[46]) "[^"]+"' || true
-}
-
 has_candidate() {
 	chroot "$1" apt-cache policy "$2" | grep -E '^ *Candidate: [0-9]' >/dev/null
 }
@@ -125,11 +119,9 @@ populate() {
 }
 
 make_tree() {
-	local tree=$1 options=() line pins=$1.pins
+	local tree=$1 options pins=$1.pins
 
-	while read -r line; do
-		options+=("--aptopt=${line%;}")
-	done < <(acquire_options)
+	mapfile -t options < <(acquire_options)
 	say "making the builder tree, this takes a few minutes"
 	preferences >"$pins"
 	sources | mmdebstrap --mode=root --variant=apt --format=directory \

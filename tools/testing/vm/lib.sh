@@ -40,6 +40,13 @@ need_tools() {
 	) 9>"$CACHE_DIR/apt.lock" >&2
 }
 
+# acquire_options - options for mmdebstrap, one a line, so that the machine's own
+# way to its mirror (proxy, clock tolerance) holds there as well
+acquire_options() {
+	apt-config dump Acquire | sed -nE \
+		's/^(Acquire::(https?::[A-Za-z-]+|Check-[A-Za-z-]+|Retries|ForceIPv[46]) "[^"]+");$/--aptopt=\1/p'
+}
+
 # hash_of - a short name for what is on stdin
 hash_of() {
 	sha256sum | cut -c1-12
@@ -64,7 +71,7 @@ cached() {
 		if [ "$rc" = 0 ]; then
 			mv "$tmp" "$path"
 		else
-			rm -rf --one-file-system "$tmp"
+			rm -rf --one-file-system "$tmp" "$tmp".*
 		fi
 	fi
 	exec 8>&-

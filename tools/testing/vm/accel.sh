@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Print how the virtual host is to run here: "kvm" if a trial boot under KVM has
+# worked and the guest could itself be a host, else "tcg", emulation. The answer
+# is kept until the machine boots again. PVIO_ACCEL=kvm|tcg overrules it.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+TRIAL_LIMIT=30
+
+trial_boot() {
+	local release dir initramfs
+
+	release=$("$VM_DIR/kver.sh" 6.12)
+	dir=$("$VM_DIR/builder.sh")/opt/kernels/$release
+	initramfs=$("$VM_DIR/initramfs.sh" "$release" "$dir")
+	timeout -k 5 "$TRIAL_LIMIT" qemu-system-x86_64 -accel kvm -cpu host -M q35 \
+		-m 512 -nodefaults -display none -no-reboot -serial stdio -monitor none \
+		-kernel "$dir/vmlinuz" -initrd "$initramfs" \
+		-append "console=ttyS0 panic=-1 pvio.trial" </dev/null 2>&1
+}
+
+decide() {
+	local answer=tcg
+
+	if [ ! -w /dev/kvm ]; then
+		say "no /dev/kvm here: emulating"
+	elif trial_boot >"$1.log" && grep -q "trial boot, nested=yes" "$1.log"; then
+		say "a trial boot under KVM worked: using it"
+		answer=kvm
+	else
+		say "a trial boot under KVM did not get through: emulating"
+	fi
+	rm -f "$1.log"
+	echo $answer >"$1"
+}
+
+if [ -n "${PVIO_ACCEL:-}" ]; then
+	echo "$PVIO_ACCEL"
+	exit
+fi
+need_tools qemu-system-x86_64=qemu-system-x86
+BOOT=$( (cat /proc/sys/kernel/random/boot_id; qemu-system-x86_64 --version) | hash_of)
+cached "$CACHE_DIR/accel-$BOOT" decide
+cat "$CACHE_DIR/accel-$BOOT"

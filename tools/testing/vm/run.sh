@@ -1,0 +1,282 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Boot a kernel on the virtual host's image and run a script there as root.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$VM_DIR/console.sh"
+
+usage() {
+	cat >&2 <<-END
+	usage: run.sh [OPTION]... --script SCRIPT --out DIR [-- ARG...]
+	  --kernel NAME        6.1, 6.12, 7.2 (the default is 6.12) or debug
+	  --image FILE         a kernel image of one's own instead, and
+	  --modules-dir DIR    its modules: what INSTALL_MOD_PATH was
+	  --payload PATH...    copied to /payload, as cp -a does it: PATH/. is what is in PATH
+	  --disk FILE[=NAME]   a raw image as /dev/pvio/NAME; writes to it are lost
+	  --smp N              virtual CPUs, 2
+	  --mem SIZE           memory, 4G
+	  --scratch SIZE       the empty disk /dev/pvio/scratch, 4G
+	  --icount             emulate with instruction counting, one CPU
+	  --append WORDS       more for the kernel's command line
+	  --env NAME=VALUE     set in the script's environment
+	  --allow REGEX        console lines that are no failure
+	  --no-leak-scan       do not ask kmemleak at the end
+	  --limit SECONDS      without any output so long, it hangs: 300
+	The script finds \$PAYLOAD (/payload, where it starts), \$RESULTS, a directory
+	whose content is copied to DIR, and \$PAYLOAD/ktap.sh. SCRIPT is a file here, or
+	else a path in the payload. DIR gets console.log (the kernel) and output.log
+	(the script) as well. The exit status is the script's; 125 if it did not come
+	back, hung, or the console log shows a failure.
+	END
+	exit 2
+}
+
+NAME='' IMAGE='' MODULES='' SCRIPT='' OUT='' ICOUNT='' APPEND='' ALLOW=''
+SMP=2 MEM=4G SCRATCH=4G LIMIT=300
+PAYLOAD=() DISKS=() ENVIRONMENT=() ARGS=()
+
+parse() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--kernel) NAME=$2; shift ;;
+		--image) IMAGE=$2; shift ;;
+		--modules-dir) MODULES=$2; shift ;;
+		--smp) SMP=$2; shift ;;
+		--mem) MEM=$2; shift ;;
+		--scratch) SCRATCH=$2; shift ;;
+		--icount) ICOUNT=1 ;;
+		--append) APPEND="$APPEND $2"; shift ;;
+		--env) ENVIRONMENT+=("$2"); shift ;;
+		--allow) ALLOW=${ALLOW:+$ALLOW|}$2; shift ;;
+		--no-leak-scan) ENVIRONMENT+=(PVIO_LEAK_SCAN=0) ;;
+		--limit) LIMIT=$2; shift ;;
+		--script) SCRIPT=$2; shift ;;
+		--out) OUT=$2; shift ;;
+		--disk) DISKS+=("$2"); shift ;;
+		--payload)
+			while [ $# -gt 1 ] && [[ $2 != --* ]]; do
+				PAYLOAD+=("$2")
+				shift
+			done ;;
+		--) shift; ARGS=("$@"); break ;;
+		*) usage ;;
+		esac
+		shift
+	done
+	if [ -z "$SCRIPT" ] || [ -z "$OUT" ]; then
+		usage
+	fi
+}
+
+# The release of a bzImage stands where its header says.
+image_release() {
+	local offset
+
+	offset=$(od -An -tu2 -j $((0x20e)) -N2 "$1" | tr -d ' ')
+	tail -c +$((offset + 0x200 + 1)) "$1" | head -c 128 | tr '\0 ' '\n' | sed -n 1p
+}
+
+find_kernel() {
+	local dir
+
+	if [ -n "$IMAGE" ]; then
+		NAME=${NAME:-$(image_release "$IMAGE")}
+	elif [ "${NAME:=6.12}" = debug ]; then
+		dir=$("$VM_DIR/debug-kernel.sh")
+		IMAGE=$dir/bzImage
+		MODULES=$dir/modules
+	else
+		RELEASE=$("$VM_DIR/kver.sh" "$NAME")
+		dir=$("$VM_DIR/builder.sh")/opt/kernels/$RELEASE
+		IMAGE=$dir/vmlinuz
+		INITRAMFS=$("$VM_DIR/initramfs.sh" "$RELEASE" "$dir")
+		return
+	fi
+	RELEASE=$(image_release "$IMAGE")
+	[ -n "$MODULES" ] || die "--image needs --modules-dir"
+	[ -d "$MODULES/lib/modules/$RELEASE" ] || die "no $MODULES/lib/modules/$RELEASE"
+	INITRAMFS=$("$VM_DIR/initramfs.sh" "$RELEASE" "$MODULES")
+}
+
+# A directory of results of an earlier run must not be taken for this one's.
+make_out() {
+	mkdir -p "$OUT"
+	OUT=$(realpath "$OUT")
+	if [ -n "$(ls -A "$OUT")" ]; then
+		[ -e "$OUT/console.log" ] || die "$OUT has files that are not of a run"
+		find "$OUT" -mindepth 1 -delete
+	fi
+	: >"$OUT/console.log"
+	: >"$OUT/output.log"
+}
+
+make_payload() {
+	local stage=$WORK/stage path
+
+	mkdir -p "$stage/payload"
+	cp "$VM_DIR/ktap.sh" "$stage/payload/"
+	for path in "${PAYLOAD[@]}"; do
+		cp -a "$path" "$stage/payload/"
+	done
+	if [ -f "$SCRIPT" ]; then
+		cp "$SCRIPT" "$stage/payload/.script"
+		SCRIPT=/payload/.script
+	else
+		SCRIPT=/payload/${SCRIPT#/payload/}
+		[ -f "$stage$SCRIPT" ] || die "no script $SCRIPT here or in the payload"
+	fi
+	chmod +x "$stage$SCRIPT"
+	printf '%s\0' "$SCRIPT" "${ARGS[@]}" >"$stage/payload/.args"
+	printf 'export %q\n' "PVIO_KERNEL=$NAME" "${ENVIRONMENT[@]}" >"$stage/payload/.env"
+	if [ -n "$MODULES" ]; then
+		mkdir -p "$stage/usr/lib/modules"
+		cp -a "$MODULES/lib/modules/$RELEASE" "$stage/usr/lib/modules/"
+	fi
+	tar -C "$stage" --owner=0 --group=0 --numeric-owner -Scf "$WORK/payload.tar" .
+	rm -rf "$stage"
+}
+
+# add_disk FILE NAME OPTIONS
+add_disk() {
+	local id=disk$NR_DISKS
+
+	NR_DISKS=$((NR_DISKS + 1))
+	QEMU+=(-drive "file=${1//,/,,},if=none,id=$id,format=raw,$3"
+		-device "virtio-blk-pci,drive=$id,serial=$2")
+}
+
+# add_port NAME FILE
+add_port() {
+	QEMU+=(-chardev "file,id=$1,path=${2//,/,,}"
+		-device "virtserialport,chardev=$1,name=pvio.$1")
+}
+
+make_command() {
+	local disk accel words
+
+	words="console=ttyS0 quiet loglevel=5 panic=-1 oops=panic tsc=reliable net.ifnames=0"
+	QEMU=(qemu-system-x86_64 -M q35 -m "$MEM" -nodefaults -display none -no-reboot
+		-monitor none -serial "file:${OUT//,/,,}/console.log"
+		-device virtio-rng-pci -device virtio-serial-pci)
+	if [ -n "$ICOUNT" ]; then
+		accel=icount
+		words="$words nokaslr"
+		SMP=1
+		QEMU+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu EPYC)
+	else
+		accel=$("$VM_DIR/accel.sh")
+		case $accel in
+		kvm) QEMU+=(-accel kvm -cpu host) ;;
+		*) QEMU+=(-accel "tcg,thread=multi" -cpu EPYC) ;;
+		esac
+	fi
+	QEMU+=(-smp "$SMP" -kernel "$IMAGE" -initrd "$INITRAMFS" -append "$words$APPEND")
+	add_disk "$ROOT" root "snapshot=on,cache=unsafe"
+	add_disk "$WORK/payload.tar" payload "readonly=on"
+	add_disk "$WORK/scratch" scratch "cache=unsafe,discard=unmap"
+	for disk in "${DISKS[@]}"; do
+		add_disk "${disk%=*}" "${disk##*[=/]}" "snapshot=on,cache=unsafe"
+	done
+	add_port output "$OUT/output.log"
+	add_port results "$WORK/results.tar"
+	say "booting kernel $NAME ($RELEASE, $accel, $SMP CPUs, $MEM)"
+}
+
+progress() {
+	stat -c %s "$OUT/console.log" "$OUT/output.log" "$WORK/results.tar" 2>/dev/null
+}
+
+# Wait for QEMU's end; status 1 if it was cut short because nothing came.
+watch() {
+	local before='' now since=$SECONDS told=0
+
+	while kill -0 "$QEMU_PID" 2>/dev/null; do
+		sleep 0.3
+		now=$(progress) || true
+		if [ "$now" != "$before" ]; then
+			before=$now
+			since=$SECONDS
+			told=0
+		elif [ $((SECONDS - since)) -ge "$LIMIT" ]; then
+			kill -KILL "$QEMU_PID"
+			wait "$QEMU_PID" 2>/dev/null || true
+			return 1
+		elif [ $((SECONDS - since - told)) -ge 60 ]; then
+			told=$((SECONDS - since))
+			say "nothing new for $told s, waiting up to $LIMIT s"
+		fi
+	done
+}
+
+failed() {
+	say "FAILED on kernel $NAME: $1 (log: $OUT/console.log)"
+	STATUS=125
+}
+
+show() {
+	sed 's/^/| /' >&2
+}
+
+judge() {
+	local hung=$1
+
+	STATUS=
+	tr -d '\r' <"$OUT/console.log" >"$WORK/console"
+	cp "$WORK/console" "$OUT/console.log"
+	if [ -s "$WORK/results.tar" ]; then
+		tar -C "$OUT" -xf "$WORK/results.tar" 2>>"$OUT/qemu.log" || true
+	fi
+	if console_failures "$OUT/console.log" "$ALLOW" >"$WORK/failures"; then
+		failed "$(wc -l <"$WORK/failures") suspicious lines on the console, the first"
+		console_excerpt "$OUT/console.log" "$ALLOW" | show
+	elif [ "$hung" = 1 ]; then
+		failed "silent for $LIMIT s; its last words"
+		tail -n 20 "$OUT/output.log" "$OUT/console.log" | show
+	elif [ ! -s "$OUT/.status" ]; then
+		failed "it ended without a result; its last words"
+		tail -n 40 "$OUT/console.log" "$OUT/qemu.log" | show
+	fi
+	if [ -z "$STATUS" ]; then
+		STATUS=$(<"$OUT/.status")
+	fi
+	rm -f "$OUT/.status"
+}
+
+# shellcheck disable=SC2317 # the trap calls it
+cleanup() {
+	local pid
+
+	for pid in ${QEMU_PID:-} ${TAIL_PID:-}; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	[ -z "${WORK:-}" ] || rm -rf "$WORK"
+}
+
+run() {
+	local hung=0
+
+	"${QEMU[@]}" </dev/null >"$OUT/qemu.log" 2>&1 &
+	QEMU_PID=$!
+	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$OUT/output.log" &
+	TAIL_PID=$!
+	watch || hung=1
+	wait "$TAIL_PID" || true
+	QEMU_PID='' TAIL_PID=''
+	judge "$hung"
+}
+
+parse "$@"
+need_root
+need_tools qemu-system-x86_64=qemu-system-x86
+find_kernel
+ROOT=$("$VM_DIR/image.sh")
+NR_DISKS=0
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/pvio-run.XXXXXX")
+make_out
+make_payload
+truncate -s "$SCRATCH" "$WORK/scratch"
+make_command
+run
+exit "$STATUS"
