@@ -11,10 +11,10 @@ set -euo pipefail
 SERIES="6.1 6.12 7.2"
 
 PACKAGES="bc bison build-essential busybox-static bzip2 ca-certificates clang
-	cpio dwarves e2fsprogs extlinux file fio flex gcc-12 git jq kmod
+	cpio dwarves e2fsprogs fdisk file fio flex gcc-12 git jq kmod
 	libclang-rt-dev libdw-dev libelf-dev libssl-dev linux-source-6.12 llvm
 	make mtools patch perl pkg-config python3 python3-yaml rsync shellcheck
-	sparse syslinux-common xz-utils zstd"
+	sparse syslinux syslinux-common xz-utils zstd"
 
 sources() {
 	local main=http://deb.debian.org/debian

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# initramfs.sh RELEASE DIR - make, once, the initramfs with which run.sh boots a
-# kernel of that release whose modules are in DIR/lib/modules/RELEASE. It has
-# only what mounts the root disk. Prints its path.
+# initramfs.sh RELEASE DIR [MODULE]... - make, once, an initramfs for a kernel of
+# that release whose modules are in DIR/lib/modules/RELEASE. It loads what the
+# root file system on a virtio disk needs, and MODULEs. Prints its path.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -12,7 +12,7 @@ MODULES="virtio_pci virtio_blk virtio_console virtio_rng ext4"
 module_files() {
 	local module
 
-	for module in $MODULES; do
+	for module in $MODULES "${@:3}"; do
 		modprobe -d "$2" -S "$1" --show-depends "$module" ||
 			die "kernel $1 has no $module"
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
@@ -29,13 +29,13 @@ unpacked() {
 
 # Runs in the builder tree.
 build() {
-	local release=$1 modules=$2 out=$3 root=$3.root file name
+	local out=$1 root=$1.root file name
 
 	mkdir -p "$root"/{bin,dev,proc,sys,root,modules}
 	cp /usr/bin/busybox "$root/bin/"
 	cp "$VM_DIR/guest/initramfs-init" "$root/init"
 	cp "$VM_DIR/guest/host-init" "$root/host-init"
-	module_files "$release" "$modules" >"$root/modules/files"
+	module_files "${@:2}" >"$root/modules/files"
 	while read -r file; do
 		name=${file##*/}
 		name=${name%.ko*}.ko
@@ -48,17 +48,18 @@ build() {
 
 make_initramfs() {
 	"$VM_DIR/in-builder.sh" --bind "$DIR" "$VM_DIR/initramfs.sh" \
-		--build "$RELEASE" "$DIR" "$1"
+		--build "$1" "$RELEASE" "$DIR" "${EXTRA[@]}"
 }
 
 if [ "${1:-}" = --build ]; then
-	build "$2" "$3" "$4"
+	build "${@:2}"
 	exit
 fi
-[ $# = 2 ] || die "usage: initramfs.sh RELEASE DIR"
+[ $# -ge 2 ] || die "usage: initramfs.sh RELEASE DIR [MODULE]..."
 RELEASE=$1
 DIR=$(realpath "$2")
-INITRAMFS=$CACHE_DIR/initramfs-$( (echo "1 $RELEASE $DIR $MODULES"
+EXTRA=("${@:3}")
+INITRAMFS=$CACHE_DIR/initramfs-$( (echo "1 $RELEASE $DIR $MODULES ${EXTRA[*]}"
 	cat "$VM_DIR/guest/initramfs-init" "$VM_DIR/guest/host-init"
 	stat -c %Y "$DIR/lib/modules/$RELEASE") | hash_of).gz
 cached "$INITRAMFS" make_initramfs

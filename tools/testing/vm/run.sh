@@ -154,7 +154,8 @@ add_port() {
 make_command() {
 	local disk accel words
 
-	words="console=ttyS0 quiet loglevel=5 panic=-1 oops=panic tsc=reliable net.ifnames=0"
+	words="root=LABEL=pvio-root init=/run/host-init console=ttyS0 quiet loglevel=5 panic=-1 oops=panic"
+	words="$words tsc=reliable net.ifnames=0"
 	QEMU=(qemu-system-x86_64 -M q35 -m "$MEM" -nodefaults -display none -no-reboot
 		-monitor none -serial "file:${OUT//,/,,}/console.log"
 		-device virtio-rng-pci -device virtio-serial-pci)
