@@ -111,7 +111,7 @@ int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table)
 	int err;
 
 	mutex_lock(&dev->map_lock);
-	err = table->kind == PVMEM_PHYS && dev->kind == PVMEM_PHYS ?
+	err = table->kind == PVMEM_PHYS ?
 		pvmem_table_hold_pages(table, dev->table) : 0;
 	if (!err)
 		err = pvdev_swap_table(dev, table);
@@ -153,22 +153,18 @@ EXPORT_SYMBOL_GPL(pvdev_set_identity);
  * pvdev_clear_table() - take all memory from a device
  * @dev: the device
  *
- * Context: may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: may sleep; the caller may hold the mmap lock of any mm.
  */
-int pvdev_clear_table(struct pvdev *dev)
+void pvdev_clear_table(struct pvdev *dev)
 {
-	struct pvmem_table *table;
-	int err;
+	unsigned int i;
 
-	table = pvmem_table_alloc(dev->kind, 0);
-	if (!table)
-		return -ENOMEM;
-
-	err = pvmem_table_seal(table) ?: pvdev_set_table(dev, table);
-	if (err)
-		pvmem_table_put(table);
-	return err;
+	mutex_lock(&dev->map_lock);
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_set_view(dev->vqs[i], NULL);
+	pvmem_table_put(dev->table);
+	dev->table = NULL;
+	mutex_unlock(&dev->map_lock);
 }
 EXPORT_SYMBOL_GPL(pvdev_clear_table);
 
@@ -176,34 +172,26 @@ EXPORT_SYMBOL_GPL(pvdev_clear_table);
  * pvdev_init() - make a device, without memory
  * @dev: the device, with its name, module, ops, kind, nvqs and vqs filled in
  *	and each queue made by pvdev_vq_init()
- *
- * Context: may sleep.
- * Return: 0 or -ENOMEM.
  */
-int pvdev_init(struct pvdev *dev)
+void pvdev_init(struct pvdev *dev)
 {
 	mutex_init(&dev->map_lock);
 	ratelimit_state_init(&dev->limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
-	return pvdev_clear_table(dev);
+	/* Nobody is told how many messages were swallowed when it ends. */
+	ratelimit_set_flags(&dev->limit, RATELIMIT_MSG_ON_RELEASE);
 }
 EXPORT_SYMBOL_GPL(pvdev_init);
 
 /**
  * pvdev_destroy() - undo pvdev_init()
- * @dev: the device; each of its queues is reset. One that pvdev_init() failed
- *	to make is allowed.
+ * @dev: the device; each of its queues is reset
  *
  * Context: may sleep.
  */
 void pvdev_destroy(struct pvdev *dev)
 {
-	unsigned int i;
-
-	for (i = 0; i < dev->nvqs; i++)
-		pvdev_vq_set_view(dev->vqs[i], NULL);
-	pvmem_table_put(dev->table);
-	dev->table = NULL;
+	pvdev_clear_table(dev);
 
 	/* A completion may still be on its way out of pvdev_vq_done(). */
 	synchronize_rcu();

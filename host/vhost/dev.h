@@ -2,6 +2,7 @@
 #ifndef _PVIO_VHOST_DEV_H
 #define _PVIO_VHOST_DEV_H
 
+#include <linux/irqreturn.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
@@ -61,7 +62,7 @@ enum pvdev_area {
  * @mem_lock: protects @view, @mapped and the ring's addresses. User memory is
  *	reached under it with page faults disabled, because it is taken by those
  *	who hold the mmap lock.
- * @view: guest memory, now
+ * @view: guest memory, now; NULL: there is none
  * @mapped: the ring's addresses are those of @view
  * @map: the ring's areas under @view
  * @tries: how often the current operation has faulted memory in
@@ -100,7 +101,7 @@ struct pvdev_vq {
 	struct pvwork work;
 
 	spinlock_t call_lock;
-	void (*call)(void *arg);
+	irqreturn_t (*call)(void *arg);
 	void *call_arg;
 };
 
@@ -113,7 +114,7 @@ struct pvdev_vq {
  * @nvqs: queues
  * @vqs: the queues, each in a structure of the backend
  * @map_lock: serialises changes of the memory table
- * @table: guest memory, never NULL
+ * @table: guest memory; NULL: there is none
  * @limit: keeps a guest from filling the log
  */
 struct pvdev {
@@ -128,11 +129,11 @@ struct pvdev {
 	struct ratelimit_state limit;
 };
 
-int pvdev_init(struct pvdev *dev);
+void pvdev_init(struct pvdev *dev);
 void pvdev_destroy(struct pvdev *dev);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
-int pvdev_clear_table(struct pvdev *dev);
+void pvdev_clear_table(struct pvdev *dev);
 
 void pvdev_view_put(struct pvdev_view *view);
 
@@ -144,7 +145,8 @@ void pvdev_vq_reset(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
 void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state);
-void pvdev_vq_set_call(struct pvdev_vq *vq, void (*call)(void *arg), void *arg);
+void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
+		       void *arg);
 
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view);

@@ -198,7 +198,9 @@ int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 		off = array_index_nospec(iova - r->start, size);
 		part = min_t(u64, len, size - off);
 
-		if (n && seg[n - 1].addr + seg[n - 1].len == r->addr + off) {
+		/* A piece never wraps, wherever the VMM says that it leads. */
+		if (n && r->addr + off &&
+		    seg[n - 1].addr + seg[n - 1].len == r->addr + off) {
 			seg[n - 1].len += part;
 		} else {
 			if (unlikely(n == max))

@@ -141,6 +141,8 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 		.event_idx = cfg->event_idx,
 		.indirect = cfg->indirect,
 		.limits = cfg->limits,
+		/* What another ring left in memory is not known. */
+		.kicks_off = true,
 	};
 
 	r->pending = kvcalloc(cfg->num, sizeof(*r->pending), GFP_KERNEL_ACCOUNT);
@@ -181,6 +183,7 @@ void pvring_set_state(struct pvring *r, const struct pvring_state *state)
 	r->last_avail = state->avail_idx;
 	r->next_used = state->used_idx;
 	r->signalled_valid = false;
+	r->kicks_off = true;
 }
 EXPORT_SYMBOL_GPL(pvring_set_state);
 
@@ -274,10 +277,7 @@ EXPORT_SYMBOL_GPL(pvring_batch_free);
 int pvring_pop(struct pvring *r, const struct pvmem_table *t,
 	       struct pvring_batch *b, unsigned int max)
 {
-	unsigned int room = r->num - r->inflight - r->npending;
-
-	max = min3(max, b->max, room);
-	return PVRING_CALL(r, pop, r, t, b, max);
+	return PVRING_CALL(r, pop, r, t, b, min(max, b->max));
 }
 EXPORT_SYMBOL_GPL(pvring_pop);
 

@@ -142,7 +142,7 @@ struct pvring_state {
  * @num: queue size
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
- * @kicks_off: the driver was told not to kick
+ * @kicks_off: the driver was told not to kick, or may have been
  * @signalled_valid: @signalled means something
  * @last_avail: next entry of the available ring to pop, free running
  * @next_used: next entry of the used ring to write, free running

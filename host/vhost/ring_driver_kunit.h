@@ -84,7 +84,7 @@ struct pvtest_ram {
  * @used: the device area; likewise
  * @avail_idx: next entry of the available ring; what the device sees may lag
  * @used_idx: next entry of the used ring to look at
- * @mem: allocations behind @ram
+ * @mem: allocations that go with it, guest memory first of all
  * @nmem: how many
  * @ram: guest memory
  * @nram: regions in it
@@ -115,6 +115,7 @@ struct pvtest_ring *pvtest_make(struct kunit *test,
 void pvtest_exit(struct kunit *test);
 void pvtest_restart(struct pvtest_ring *d, u16 idx);
 
+void *pvtest_room(struct pvtest_ring *d, size_t len);
 u8 *pvtest_ram_alloc(struct pvtest_ring *d, u32 len);
 void pvtest_ram_add(struct pvtest_ring *d, u64 iova, u32 len, u32 perm,
 		    u8 *mem);
@@ -122,6 +123,8 @@ void pvtest_ram_seal(struct pvtest_ring *d);
 const struct pvtest_ram *pvtest_ram_find(const struct pvtest_ring *d, u64 iova);
 u8 *pvtest_at(const struct pvtest_ring *d, u64 iova);
 
+void pvtest_desc_fill(struct pvtest_desc *desc, u64 addr, u32 len, u16 flags,
+		      u16 next);
 void pvtest_desc(struct pvtest_ring *d, unsigned int i, u64 addr, u32 len,
 		 u16 flags, u16 next);
 void pvtest_entry(struct pvtest_ring *d, u64 table, unsigned int i, u64 addr,

@@ -18,6 +18,9 @@
 #define PVSPLIT_F_WRITE		0x2
 #define PVSPLIT_F_INDIRECT	0x4
 
+/* An entry of the used ring is written at once, though only 4-aligned. */
+typedef u64 pvsplit_elem_t __aligned(4);
+
 #define PVSPLIT_AVAIL_F_NO_INTERRUPT	0x1
 #define PVSPLIT_USED_F_NO_NOTIFY	0x1
 
@@ -214,9 +217,10 @@ static __always_inline int pvsplit_add_indirect(struct pvring *r,
 						struct pvring_batch *b,
 						struct pvring_chain *c,
 						const struct pvring_raw *d,
+						unsigned int direct,
 						const enum pvmem_kind kind)
 {
-	unsigned int steps = 0, idx = 0;
+	unsigned int steps = direct, idx = 0;
 	struct pvring_raw e;
 	int n, err;
 
@@ -308,7 +312,8 @@ static __always_inline int pvsplit_build(struct pvring *r,
 		if (!(pvsplit_flags(&raw[k]) & PVSPLIT_F_INDIRECT))
 			err = pvsplit_add_desc(r, t, b, c, &raw[k]);
 		else if (likely(k == n - 1))
-			err = pvsplit_add_indirect(r, t, b, c, &raw[k], kind);
+			err = pvsplit_add_indirect(r, t, b, c, &raw[k], k,
+						   kind);
 		else
 			err = pvring_broken(r, "indirect descriptor with a next one");
 		if (unlikely(err))
@@ -322,6 +327,7 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 				       struct pvring_batch *b, unsigned int max,
 				       const enum pvmem_kind kind)
 {
+	unsigned int room = r->num - r->inflight - r->npending;
 	const struct pvring_raw *raw = b->raw;
 	int n, i, err = 0;
 
@@ -329,10 +335,10 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 	b->nseg = 0;
 
 	/* Without room for one there must not be one, published ones aside. */
-	n = pvsplit_read_heads(r, b->heads, max ?: 1, kind);
+	n = pvsplit_read_heads(r, b->heads, min(max, room ?: 1), kind);
 	if (n <= 0)
 		return n;
-	if (unlikely(!max))
+	if (unlikely(!room))
 		return r->npending ? 0 :
 			pvring_broken(r, "more chains than the queue has room for");
 
@@ -377,7 +383,7 @@ static __always_inline int pvsplit_publish(struct pvring *r,
 	for (i = 0; i < r->npending; i++, next++) {
 		u64 elem = r->pending[i].head | (u64)r->pending[i].len << 32;
 
-		pvring_put(kind, (__force u64)cpu_to_le64(elem), u64,
+		pvring_put(kind, (__force u64)cpu_to_le64(elem), pvsplit_elem_t,
 			   used + 4 + 8UL * (next & mask), fault);
 	}
 

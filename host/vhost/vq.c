@@ -287,7 +287,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_get_state);
  *
  * When it returns the former callback doesn't run and won't.
  */
-void pvdev_vq_set_call(struct pvdev_vq *vq, void (*call)(void *arg), void *arg)
+void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
+		       void *arg)
 {
 	spin_lock_bh(&vq->call_lock);
 	vq->call = call;

@@ -50,8 +50,11 @@ static int pvdev_vq_map(struct pvdev_vq *vq)
 
 	mutex_lock(&vq->mem_lock);
 	view = vq->view;
-	refcount_inc(&view->ref);
+	if (view)
+		refcount_inc(&view->ref);
 	mutex_unlock(&vq->mem_lock);
+	if (!view)
+		return -EFAULT;
 
 	err = pvdev_vq_map_areas(vq, view->table, map);
 	if (err)
@@ -319,8 +322,9 @@ static int pvdev_vq_write_part(struct pvdev_vq *vq,
 	if (unlikely(vq->view != view)) {
 		struct pvring_seg now;
 
-		ret = pvmem_translate(vq->view->table, seg->iova, seg->len,
-				      PVMEM_WRITE, &now, 1);
+		ret = vq->view ? pvmem_translate(vq->view->table, seg->iova,
+						 seg->len, PVMEM_WRITE, &now, 1)
+			       : -EFAULT;
 		if (ret < 0)
 			return -EFAULT;
 		*seg = now;

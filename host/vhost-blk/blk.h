@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _PVIO_VHOST_BLK_H
+#define _PVIO_VHOST_BLK_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/configfs.h>
+#include <linux/virtio_blk.h>
+
+#include "dev.h"
+
+#define PVBLK_MODULE		"pvio_vhost_blk"
+
+#define PVBLK_QUEUES_MAX	64
+#define PVBLK_QUEUE_SIZE_MIN	16
+#define PVBLK_QUEUE_SIZE_MAX	1024
+#define PVBLK_SEG_MAX		126
+#define PVBLK_SIZE_MAX		SZ_64K
+
+/* What a request may carry, header and status included. */
+#define PVBLK_BYTES_MAX		((PVBLK_SEG_MAX + 2) * PVBLK_SIZE_MAX)
+
+/* Vectors in a request itself: 64 KiB of scattered pages. */
+#define PVBLK_VECS		16
+
+/* Pages pinned in one go. */
+#define PVBLK_PIN_MAX		64
+
+/* Copied data that a queue may have in flight; one request is always let by. */
+#define PVBLK_BOUNCE_MAX	SZ_8M
+
+struct pvblk_dev;
+struct pvblk_queue;
+
+/**
+ * struct pvblk_store - an open backing store
+ * @file: holds it, exclusively
+ * @bdev: the block device
+ * @readonly: opened without the right to write
+ */
+struct pvblk_store {
+	struct file *file;
+	struct block_device *bdev;
+	bool readonly;
+};
+
+int pvblk_store_open(struct pvblk_store *store, const char *disk,
+		     const char *path, bool readonly);
+void pvblk_store_close(struct pvblk_store *store);
+
+/**
+ * struct pvblk_disk - a disk as the operator describes it
+ * @item: its directory in configfs
+ * @lock: protects the rest
+ * @dev: the device made of it; while there is one nothing else may change
+ * @path: what was opened; NULL: nothing
+ * @store: the backing store
+ * @queues: number of request queues
+ * @queue_size: the largest size of each
+ * @block_size: logical block size for the guest, in bytes; 0: the store's
+ * @readonly: the guest may not write
+ * @loop: the driver is this kernel, which sees itself as guest memory
+ * @memory: how guest memory is reached
+ * @serial: what VIRTIO_BLK_T_GET_ID answers
+ */
+struct pvblk_disk {
+	struct config_item item;
+	struct mutex lock;
+	struct pvblk_dev *dev;
+	char *path;
+	struct pvblk_store store;
+	unsigned int queues;
+	unsigned int queue_size;
+	unsigned int block_size;
+	bool readonly;
+	bool loop;
+	enum pvmem_kind memory;
+	char serial[VIRTIO_BLK_ID_BYTES];
+};
+
+int pvblk_config_init(void);
+void pvblk_config_exit(void);
+struct pvblk_disk *pvblk_disk_get(const char *name);
+void pvblk_disk_put(struct pvblk_disk *disk);
+
+extern const struct config_item_type pvblk_disk_type;
+struct pvblk_disk *pvblk_disk_make(const char *name);
+
+/**
+ * struct pvblk_part - a bio of a request
+ * @next: the next one
+ * @bio: the bio
+ * @vec: its vectors; those of a request's first part are in the request
+ */
+struct pvblk_part {
+	struct pvblk_part *next;
+	struct bio bio;
+	struct bio_vec vec[];
+};
+
+/**
+ * struct pvblk_bounce - data that is copied on its way
+ * @data: the copy
+ * @len: bytes
+ * @nseg: pieces of guest memory
+ * @seg: where a read goes in the end
+ */
+struct pvblk_bounce {
+	void *data;
+	u32 len;
+	unsigned int nseg;
+	struct pvring_seg seg[];
+};
+
+/**
+ * struct pvblk_req - a request in flight
+ * @done: in the queue's list when all its parts have ended
+ * @q: its queue
+ * @view: guest memory at its pop
+ * @head: its chain
+ * @status: VIRTIO_BLK_S_*
+ * @write_guest: its data goes to guest memory
+ * @pinned: its pages are pinned user pages
+ * @started: there is a bio in @first
+ * @sector: where the next part begins
+ * @bytes: data in all parts
+ * @in_len: bytes of guest memory that a success has written
+ * @status_seg: where the status goes
+ * @bounce: the copy of its data; NULL: there is none
+ * @pending: parts that have not ended
+ * @last: the part that grows
+ * @first: the first part; not a &struct pvblk_part for its vectors' sake
+ */
+struct pvblk_req {
+	struct llist_node done;
+	struct pvblk_queue *q;
+	struct pvdev_view *view;
+	u16 head;
+	u8 status;
+	bool write_guest;
+	bool pinned;
+	bool started;
+	u32 bytes;
+	u32 in_len;
+	sector_t sector;
+	struct pvring_seg status_seg;
+	struct pvblk_bounce *bounce;
+	atomic_t pending;
+	struct pvblk_part *last;
+	struct bio_vec vec[PVBLK_VECS];
+	struct pvblk_part first;
+};
+
+/**
+ * struct pvblk_queue - a request queue
+ * @vq: its virtqueue
+ * @target: the disk
+ * @broken: called with @broken_arg when the guest has broken the queue
+ * @broken_arg: for @broken
+ * @req: one for each head
+ * @pages: room for pinning
+ * @active: requests that the store has
+ * @bounced: bytes of copied data in flight
+ * @stalled: a request waits for others of this queue to end
+ */
+struct pvblk_queue {
+	struct pvdev_vq vq;
+	const struct pvblk_target *target;
+	void (*broken)(void *arg);
+	void *broken_arg;
+	struct pvblk_req *req;
+	struct page *pages[PVBLK_PIN_MAX];
+	unsigned int active;
+	u32 bounced;
+	bool stalled;
+};
+
+/**
+ * struct pvblk_target - what requests need to know of a disk
+ * @bdev: the store
+ * @sectors: capacity in units of 512 bytes
+ * @block_mask: logical block size minus 1, in bytes
+ * @align_mask: data that isn't aligned to this is copied
+ * @readonly: writes are refused
+ * @bounce_writes: data must not change while it is written
+ * @writethrough: writes are durable when they are completed
+ * @serial: what VIRTIO_BLK_T_GET_ID answers
+ */
+struct pvblk_target {
+	struct block_device *bdev;
+	u64 sectors;
+	u32 block_mask;
+	u32 align_mask;
+	bool readonly;
+	bool bounce_writes;
+	bool writethrough;
+	char serial[VIRTIO_BLK_ID_BYTES];
+};
+
+extern const struct pvdev_ops pvblk_ops;
+struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
+				      const struct pvblk_target *target);
+void pvblk_queue_free(struct pvblk_queue *q);
+int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind);
+void pvblk_queue_reset(struct pvblk_queue *q);
+
+int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
+		    struct pvdev_view *view);
+void pvblk_req_finish(struct pvblk_req *req, bool publish);
+
+void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf);
+int pvblk_bio_add(struct pvblk_req *req, struct pvring_seg *seg,
+		  unsigned int nseg);
+int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvring_seg *seg,
+			  unsigned int nseg, u32 len);
+void pvblk_bio_submit(struct pvblk_req *req);
+void pvblk_bio_release(struct pvblk_req *req, bool dirty);
+int pvblk_bounce_to_guest(struct pvblk_req *req);
+
+int pvblk_vdpa_init(void);
+void pvblk_vdpa_exit(void);
+
+#endif

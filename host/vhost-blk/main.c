@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
+
+#include "blk.h"
+
+static int __init pvblk_init(void)
+{
+	int err;
+
+	err = pvblk_config_init();
+	if (err)
+		return err;
+	err = pvblk_vdpa_init();
+	if (err)
+		goto err_vdpa;
+	return 0;
+
+err_vdpa:
+	pvblk_config_exit();
+	return err;
+}
+
+static void __exit pvblk_exit(void)
+{
+	pvblk_vdpa_exit();
+	pvblk_config_exit();
+}
+
+module_init(pvblk_init);
+module_exit(pvblk_exit);
+
+MODULE_DESCRIPTION("pvio: block devices as virtio-blk, served by the kernel");
+MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: vhost_vdpa");

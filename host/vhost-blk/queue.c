@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A request queue: its turns, which take chains in batches under one plug, and
+ * give them back in batches with one notification.
+ */
+#include <linux/slab.h>
+
+#include "blk.h"
+
+/* What one turn may take before others of the worker's have theirs. */
+#define PVBLK_TURN_CHAINS	256
+#define PVBLK_TURN_BYTES	SZ_16M
+
+static const struct pvring_limits pvblk_limits = {
+	.max_desc = PVBLK_SEG_MAX + 2,
+	.max_bytes = PVBLK_BYTES_MAX,
+	.hdr_len = sizeof(struct virtio_blk_outhdr),
+};
+
+static struct pvblk_queue *to_pvblk_queue(struct pvdev_vq *vq)
+{
+	return container_of(vq, struct pvblk_queue, vq);
+}
+
+static void pvblk_reap(struct pvdev_vq *vq, bool publish)
+{
+	struct pvblk_queue *q = to_pvblk_queue(vq);
+	struct llist_node *node = llist_del_all(&vq->done);
+	struct pvblk_req *req, *next;
+
+	if (!node)
+		return;
+
+	llist_for_each_entry_safe(req, next, llist_reverse_order(node), done) {
+		pvblk_req_finish(req, publish);
+		q->active--;
+	}
+	q->stalled = false;
+}
+
+/* Starts the chains of a batch; returns the bytes they carry, or an error. */
+static int pvblk_start_batch(struct pvblk_queue *q, struct pvdev_view *view)
+{
+	const struct pvring_batch *b = q->vq.batch;
+	struct blk_plug plug;
+	unsigned int i;
+	int bytes = 0, err = 0;
+
+	blk_start_plug(&plug);
+	for (i = 0; i < b->n; i++) {
+		err = pvblk_req_start(q, &b->chain[i], view);
+		if (unlikely(err))
+			break;
+		bytes += b->chain[i].in_len + b->chain[i].out_len;
+	}
+	blk_finish_plug(&plug);
+	if (likely(!err))
+		return bytes;
+
+	pvdev_vq_unpop(&q->vq, i, view);
+	if (err == -EBADMSG)
+		pvdev_vq_break(&q->vq, "a request has no room for its status");
+	q->stalled = err == -EAGAIN;
+	return err;
+}
+
+static bool pvblk_turn(struct pvdev_vq *vq)
+{
+	struct pvblk_queue *q = to_pvblk_queue(vq);
+	int chains = 0, bytes = 0, n = 0;
+
+	pvdev_vq_busy(vq);
+	pvblk_reap(vq, true);
+
+	while (chains < PVBLK_TURN_CHAINS && bytes < PVBLK_TURN_BYTES &&
+	       !q->stalled) {
+		struct pvdev_view *view;
+		int started;
+
+		n = pvdev_vq_pop(vq, PVBLK_TURN_CHAINS - chains, &view);
+		if (n <= 0)
+			break;
+		chains += n;
+
+		started = pvblk_start_batch(q, view);
+		pvblk_reap(vq, true);
+		if (unlikely(vq->broken))
+			break;
+		bytes += max(started, 0);
+	}
+	pvdev_vq_publish(vq);
+
+	/* A stall ends with a completion, and that brings the next turn. */
+	if (q->stalled)
+		return false;
+	return n || pvdev_vq_idle(vq);
+}
+
+static void pvblk_broken(struct pvdev_vq *vq)
+{
+	struct pvblk_queue *q = to_pvblk_queue(vq);
+
+	q->broken(q->broken_arg);
+}
+
+const struct pvdev_ops pvblk_ops = {
+	.turn = pvblk_turn,
+	.reap = pvblk_reap,
+	.broken = pvblk_broken,
+};
+
+/**
+ * pvblk_queue_alloc() - make a queue that is stopped
+ * @pvdev: its device
+ * @index: its place there
+ * @target: the disk
+ *
+ * Return: the queue, or NULL without memory.
+ */
+struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
+				      const struct pvblk_target *target)
+{
+	struct pvblk_queue *q;
+
+	q = kzalloc(sizeof(*q), GFP_KERNEL);
+	if (!q)
+		return NULL;
+
+	q->target = target;
+	pvdev_vq_init(&q->vq, pvdev, index);
+	return q;
+}
+
+/**
+ * pvblk_queue_free() - undo pvblk_queue_alloc()
+ * @q: the queue, reset; NULL is allowed
+ */
+void pvblk_queue_free(struct pvblk_queue *q)
+{
+	kfree(q);
+}
+
+/**
+ * pvblk_queue_start() - let a queue run
+ * @q: the queue, with all but the limits of its config set
+ * @kind: whose thread runs it
+ *
+ * Context: as for pvdev_vq_start().
+ * Return: as for pvdev_vq_start().
+ */
+int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind)
+{
+	unsigned int num = q->vq.config.num, i;
+	int err;
+
+	if (q->req)
+		return -EBUSY;
+	q->req = kvcalloc(num, sizeof(*q->req), GFP_KERNEL_ACCOUNT);
+	if (!q->req)
+		return -ENOMEM;
+	for (i = 0; i < num; i++)
+		q->req[i].q = q;
+
+	q->active = 0;
+	q->stalled = false;
+	q->vq.config.limits = pvblk_limits;
+	err = pvdev_vq_start(&q->vq, kind);
+	if (err)
+		goto err_start;
+	return 0;
+
+err_start:
+	kvfree(q->req);
+	q->req = NULL;
+	return err;
+}
+
+/**
+ * pvblk_queue_reset() - stop a queue, with nothing in flight
+ * @q: the queue; one that isn't running is allowed
+ *
+ * Context: as for pvdev_vq_reset().
+ */
+void pvblk_queue_reset(struct pvblk_queue *q)
+{
+	pvdev_vq_reset(&q->vq);
+	kvfree(q->req);
+	q->req = NULL;
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests (virtio 1.4, 5.2.6): one row of a table for each type. Its prepare
+ * checks what the guest asked for, its issue does it.
+ */
+#include <linux/nospec.h>
+
+#include "blk.h"
+
+/**
+ * struct pvblk_io - a request while it is being started
+ * @req: the request
+ * @target: the disk
+ * @sector: from the header
+ * @seg: its data, without header and status
+ * @nseg: pieces in @seg
+ * @len: bytes in @seg
+ */
+struct pvblk_io {
+	struct pvblk_req *req;
+	const struct pvblk_target *target;
+	u64 sector;
+	struct pvring_seg *seg;
+	unsigned int nseg;
+	u32 len;
+};
+
+/**
+ * struct pvblk_type - what to do for a type of request
+ * @to_guest: its data goes to guest memory
+ * @prepare: returns VIRTIO_BLK_S_OK, or the status that ends the request
+ * @issue: returns 0 when pvblk_bio_end() is going to end the request, 1 when
+ *	it has ended with its status set, or a negative error
+ */
+struct pvblk_type {
+	bool to_guest;
+	u8 (*prepare)(const struct pvblk_io *io);
+	int (*issue)(struct pvblk_io *io);
+};
+
+/* Data that is not whole blocks in memory would be split within a block. */
+static bool pvblk_misaligned(const struct pvblk_io *io)
+{
+	u64 all = 0;
+	unsigned int i;
+
+	for (i = 0; i < io->nseg; i++)
+		all |= io->seg[i].addr | io->seg[i].len;
+	return all & io->target->align_mask;
+}
+
+static u8 pvblk_prepare_rw(const struct pvblk_io *io)
+{
+	const struct pvblk_target *t = io->target;
+	u64 sectors = io->len >> SECTOR_SHIFT;
+
+	if ((io->len & t->block_mask) ||
+	    (io->sector & (t->block_mask >> SECTOR_SHIFT)))
+		return VIRTIO_BLK_S_IOERR;
+	if (io->sector > t->sectors || sectors > t->sectors - io->sector)
+		return VIRTIO_BLK_S_IOERR;
+	return VIRTIO_BLK_S_OK;
+}
+
+static u8 pvblk_prepare_out(const struct pvblk_io *io)
+{
+	if (io->target->readonly)
+		return VIRTIO_BLK_S_IOERR;
+	return pvblk_prepare_rw(io);
+}
+
+static u8 pvblk_prepare_any(const struct pvblk_io *io)
+{
+	return VIRTIO_BLK_S_OK;
+}
+
+static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
+{
+	struct pvblk_req *req = io->req;
+	int err;
+
+	if (!io->len)
+		return 1;
+
+	pvblk_bio_prepare(req, io->sector, opf);
+	if (bounce || pvblk_misaligned(io))
+		err = pvblk_bio_add_bounced(req, io->seg, io->nseg, io->len);
+	else
+		err = pvblk_bio_add(req, io->seg, io->nseg);
+	if (unlikely(err))
+		return err;
+
+	/* Pinned before it was unmapped, or not at all. */
+	if (unlikely(!pvdev_vq_view_current(&req->q->vq, req->view)))
+		return -ESTALE;
+	pvblk_bio_submit(req);
+	return 0;
+}
+
+static int pvblk_issue_in(struct pvblk_io *io)
+{
+	return pvblk_issue_data(io, REQ_OP_READ, false);
+}
+
+static int pvblk_issue_out(struct pvblk_io *io)
+{
+	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
+
+	if (io->target->writethrough)
+		opf |= REQ_FUA;
+	return pvblk_issue_data(io, opf, io->target->bounce_writes);
+}
+
+static int pvblk_issue_flush(struct pvblk_io *io)
+{
+	if (io->target->readonly)
+		return 1;
+
+	pvblk_bio_prepare(io->req, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	pvblk_bio_submit(io->req);
+	return 0;
+}
+
+static int pvblk_issue_get_id(struct pvblk_io *io)
+{
+	struct pvblk_req *req = io->req;
+	u32 done = 0;
+	unsigned int i;
+
+	for (i = 0; i < io->nseg && done < VIRTIO_BLK_ID_BYTES; i++) {
+		struct pvring_seg seg = io->seg[i];
+		int err;
+
+		seg.len = min_t(u32, seg.len, VIRTIO_BLK_ID_BYTES - done);
+		err = pvdev_vq_write(&req->q->vq, req->view, &seg,
+				     io->target->serial + done);
+		if (err)
+			return err;
+		done += seg.len;
+	}
+	/* What lies behind the answer stays as it was. */
+	if (done < io->len)
+		req->in_len = done;
+	return 1;
+}
+
+static const struct pvblk_type pvblk_types[] = {
+	[VIRTIO_BLK_T_IN] = {
+		.to_guest = true,
+		.prepare = pvblk_prepare_rw,
+		.issue = pvblk_issue_in,
+	},
+	[VIRTIO_BLK_T_OUT] = {
+		.prepare = pvblk_prepare_out,
+		.issue = pvblk_issue_out,
+	},
+	[VIRTIO_BLK_T_FLUSH] = {
+		.prepare = pvblk_prepare_any,
+		.issue = pvblk_issue_flush,
+	},
+	[VIRTIO_BLK_T_GET_ID] = {
+		.to_guest = true,
+		.prepare = pvblk_prepare_any,
+		.issue = pvblk_issue_get_id,
+	},
+};
+
+static const struct pvblk_type *pvblk_type_find(u32 type)
+{
+	if (type >= ARRAY_SIZE(pvblk_types))
+		return NULL;
+	type = array_index_nospec(type, ARRAY_SIZE(pvblk_types));
+	return pvblk_types[type].issue ? &pvblk_types[type] : NULL;
+}
+
+/* Takes the last writable byte for the status; the rest of the chain is data. */
+static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
+			   struct pvdev_view *view)
+{
+	struct pvring_seg *last = &c->seg[c->nout + c->nin - 1];
+
+	req->view = view;
+	req->head = c->head;
+	req->status = VIRTIO_BLK_S_OK;
+	req->write_guest = false;
+	req->pinned = false;
+	req->started = false;
+	req->bytes = 0;
+	req->in_len = c->in_len;
+	req->bounce = NULL;
+
+	last->len--;
+	req->status_seg = (struct pvring_seg) {
+		.addr = last->addr + last->len,
+		.iova = last->iova + last->len,
+		.len = 1,
+	};
+}
+
+static void pvblk_io_init(struct pvblk_io *io, struct pvblk_req *req,
+			  const struct pvring_chain *c, bool to_guest)
+{
+	io->req = req;
+	io->target = req->q->target;
+	io->seg = c->seg + (to_guest ? c->nout : 0);
+	io->nseg = to_guest ? c->nin : c->nout;
+	io->len = to_guest ? c->in_len - 1 : c->out_len;
+	if (to_guest && !io->seg[io->nseg - 1].len)
+		io->nseg--;
+	req->write_guest = to_guest;
+}
+
+static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
+{
+	const struct virtio_blk_outhdr *hdr = (const void *)c->hdr;
+	const struct pvblk_type *type;
+	struct pvblk_io io;
+
+	req->status = VIRTIO_BLK_S_IOERR;
+	if (c->hdr_len < sizeof(*hdr))
+		return 1;
+
+	req->status = VIRTIO_BLK_S_UNSUPP;
+	type = pvblk_type_find(le32_to_cpu((__force __le32)hdr->type));
+	if (!type)
+		return 1;
+
+	pvblk_io_init(&io, req, c, type->to_guest);
+	io.sector = le64_to_cpu((__force __le64)hdr->sector);
+	req->status = type->prepare(&io);
+	if (req->status != VIRTIO_BLK_S_OK)
+		return 1;
+	return type->issue(&io);
+}
+
+/**
+ * pvblk_req_start() - start what a chain asks for
+ * @q: the queue, its lock held
+ * @c: the chain
+ * @view: guest memory at its pop; the request owns a reference on success
+ *
+ * Context: worker.
+ * Return: 0: it is on its way or finished; -EAGAIN: it has to wait for others
+ * of this queue; -ESTALE: it is to be popped again; -EBADMSG: the chain has no
+ * room for a status. Nothing has happened after an error.
+ */
+int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
+		    struct pvdev_view *view)
+{
+	struct pvblk_req *req = &q->req[c->head];
+	int ret;
+
+	if (unlikely(!c->in_len))
+		return -EBADMSG;
+
+	pvblk_req_init(req, c, view);
+	ret = pvblk_req_issue(req, c);
+	if (likely(!ret)) {
+		q->active++;
+		return 0;
+	}
+
+	/* Memory that runs short is worth waiting for while others end. */
+	if (ret == -ENOMEM && q->active)
+		ret = -EAGAIN;
+	if (ret == -EAGAIN || ret == -ESTALE) {
+		pvblk_bio_release(req, false);
+		return ret;
+	}
+	if (ret < 0)
+		req->status = VIRTIO_BLK_S_IOERR;
+	pvblk_req_finish(req, true);
+	return 0;
+}
+
+static void pvblk_req_complete(struct pvblk_req *req)
+{
+	struct pvdev_vq *vq = &req->q->vq;
+	u32 len;
+
+	if (req->bounce && req->write_guest &&
+	    req->status == VIRTIO_BLK_S_OK && pvblk_bounce_to_guest(req))
+		req->status = VIRTIO_BLK_S_IOERR;
+
+	/* Memory that is gone takes its status with it. */
+	pvdev_vq_write(vq, req->view, &req->status_seg, &req->status);
+
+	/* Bytes from the first writable one on: data of a failure is none. */
+	len = req->in_len;
+	if (req->status != VIRTIO_BLK_S_OK && len > 1)
+		len = 0;
+	pvring_complete(&vq->ring, req->head, len);
+}
+
+/**
+ * pvblk_req_finish() - end a request
+ * @req: the request; no part of it is in flight
+ * @publish: complete it; otherwise the guest doesn't ask any more
+ *
+ * Context: the queue's lock held; with @publish the worker.
+ */
+void pvblk_req_finish(struct pvblk_req *req, bool publish)
+{
+	if (publish)
+		pvblk_req_complete(req);
+	else
+		pvring_forget(&req->q->vq.ring, req->head);
+
+	pvblk_bio_release(req, req->write_guest);
+	pvdev_view_put(req->view);
+	req->view = NULL;
+}

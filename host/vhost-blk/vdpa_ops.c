@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the vDPA bus drivers ask of a disk. vhost_vdpa calls on behalf of a VMM,
+ * virtio_vdpa for this very kernel.
+ */
+#include <linux/nospec.h>
+#include <linux/sched/mm.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
+#include <linux/vhost_types.h>
+#include <uapi/linux/vdpa.h>
+
+#include "vdpa.h"
+
+#define PVBLK_VENDOR	0x1af4
+
+/* Without these a driver can't be served. */
+#define PVBLK_MUST	(BIT_ULL(VIRTIO_F_VERSION_1) | \
+			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
+
+static struct pvblk_queue *pvblk_dev_queue(struct pvblk_dev *dev, u16 idx)
+{
+	return dev->queue[array_index_nospec(idx, dev->pvdev.nvqs)];
+}
+
+static bool pvblk_bound_to_kernel(const struct pvblk_dev *dev)
+{
+	const struct device_driver *drv = READ_ONCE(dev->vdpa.dev.driver);
+
+	return drv && !strcmp(drv->name, "virtio_vdpa");
+}
+
+static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
+				u64 driver, u64 device)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+
+	/* virtio 1.4, 2.7. */
+	if (!IS_ALIGNED(desc, 16) || !IS_ALIGNED(driver, 2) ||
+	    !IS_ALIGNED(device, 4)) {
+		pvdev_warn(&dev->pvdev, "queue %u: ring address is misaligned\n",
+			   idx);
+		return -EINVAL;
+	}
+
+	mutex_lock(&q->vq.lock);
+	q->vq.iova[PVDEV_DESC] = desc;
+	q->vq.iova[PVDEV_DRIVER] = driver;
+	q->vq.iova[PVDEV_DEVICE] = device;
+	mutex_unlock(&q->vq.lock);
+	return 0;
+}
+
+static void pvblk_set_vq_num(struct vdpa_device *vdpa, u16 idx, u32 num)
+{
+	struct pvblk_queue *q = pvblk_dev_queue(to_pvblk_dev(vdpa), idx);
+
+	mutex_lock(&q->vq.lock);
+	/* Bounds are checked when the queue starts. */
+	q->vq.config.num = num;
+	mutex_unlock(&q->vq.lock);
+}
+
+static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
+{
+	pvdev_vq_kick(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq);
+}
+
+static void pvblk_set_vq_cb(struct vdpa_device *vdpa, u16 idx,
+			    struct vdpa_callback *cb)
+{
+	pvdev_vq_set_call(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq,
+			  cb->callback, cb->private);
+}
+
+static int pvblk_start_queue(struct pvblk_dev *dev, u16 idx)
+{
+	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+	struct pvring_config *cfg = &q->vq.config;
+	u64 f = dev->driver_features;
+	int err = -EINVAL;
+
+	if (!dev->identity && dev->pvdev.kind == PVMEM_USER &&
+	    current->mm != dev->mm) {
+		pvdev_warn(&dev->pvdev, "queue %u: only the process that owns the device can start it\n",
+			   idx);
+		return -EPERM;
+	}
+	if (cfg->num > dev->disk->queue_size)
+		goto err_start;
+
+	cfg->format = PVRING_SPLIT;
+	cfg->kind = dev->pvdev.kind;
+	cfg->event_idx = f & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	cfg->indirect = f & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
+	err = pvblk_queue_start(q, dev->identity ? PVWORKER_KERNEL :
+						   PVWORKER_OWNER);
+	if (!err)
+		return 0;
+
+err_start:
+	pvdev_warn(&dev->pvdev, "queue %u of size %u can't be started (error %d)\n",
+		   idx, cfg->num, err);
+	return err;
+}
+
+static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	mutex_lock(&dev->lock);
+	if (!ready)
+		pvdev_vq_suspend(&pvblk_dev_queue(dev, idx)->vq);
+	else if (!dev->ready[idx] && (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
+		 !dev->suspended && pvblk_start_queue(dev, idx))
+		ready = false;
+	dev->ready[idx] = ready;
+	mutex_unlock(&dev->lock);
+}
+
+static bool pvblk_get_vq_ready(struct vdpa_device *vdpa, u16 idx)
+{
+	return READ_ONCE(to_pvblk_dev(vdpa)->ready[idx]);
+}
+
+static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
+			      const struct vdpa_vq_state *state)
+{
+	struct pvblk_queue *q = pvblk_dev_queue(to_pvblk_dev(vdpa), idx);
+
+	/* Every other stop has drained: both indices are the same. */
+	mutex_lock(&q->vq.lock);
+	q->vq.state.avail_idx = state->split.avail_index;
+	q->vq.state.used_idx = state->split.avail_index;
+	mutex_unlock(&q->vq.lock);
+	return 0;
+}
+
+static int pvblk_get_vq_state(struct vdpa_device *vdpa, u16 idx,
+			      struct vdpa_vq_state *state)
+{
+	struct pvring_state s;
+
+	pvdev_vq_get_state(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq, &s);
+	state->split.avail_index = s.avail_idx;
+	return 0;
+}
+
+static u32 pvblk_get_vq_align(struct vdpa_device *vdpa)
+{
+	return PAGE_SIZE;
+}
+
+static u32 pvblk_get_vq_group(struct vdpa_device *vdpa, u16 idx)
+{
+	return 0;
+}
+
+static u64 pvblk_get_device_features(struct vdpa_device *vdpa)
+{
+	return to_pvblk_dev(vdpa)->features;
+}
+
+static u64 pvblk_get_backend_features(const struct vdpa_device *vdpa)
+{
+	return BIT_ULL(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK);
+}
+
+static int pvblk_set_driver_features(struct vdpa_device *vdpa, u64 features)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	if ((features & PVBLK_MUST) != PVBLK_MUST ||
+	    (features & ~dev->features))
+		return -EINVAL;
+
+	mutex_lock(&dev->lock);
+	dev->driver_features = features;
+	mutex_unlock(&dev->lock);
+	return 0;
+}
+
+static u64 pvblk_get_driver_features(struct vdpa_device *vdpa)
+{
+	return READ_ONCE(to_pvblk_dev(vdpa)->driver_features);
+}
+
+static void pvblk_set_config_cb(struct vdpa_device *vdpa,
+				struct vdpa_callback *cb)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	spin_lock_bh(&dev->cb_lock);
+	dev->config_cb = *cb;
+	spin_unlock_bh(&dev->cb_lock);
+}
+
+static u16 pvblk_get_vq_num_max(struct vdpa_device *vdpa)
+{
+	return to_pvblk_dev(vdpa)->disk->queue_size;
+}
+
+/* A bus driver takes 0 for no device, and leaves it. */
+static u32 pvblk_get_device_id(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	if (pvblk_bound_to_kernel(dev) && !dev->disk->loop) {
+		pvdev_warn(&dev->pvdev, "is for a VMM: virtio_vdpa may not have it unless it is made with loop=1\n");
+		return 0;
+	}
+	return VIRTIO_ID_BLOCK;
+}
+
+static u32 pvblk_get_vendor_id(struct vdpa_device *vdpa)
+{
+	return PVBLK_VENDOR;
+}
+
+static u8 pvblk_get_status(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	return READ_ONCE(dev->status) |
+	       (READ_ONCE(dev->broken) ? VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+}
+
+void pvblk_dev_broken(void *arg)
+{
+	struct pvblk_dev *dev = arg;
+
+	WRITE_ONCE(dev->broken, true);
+
+	spin_lock_bh(&dev->cb_lock);
+	if (dev->config_cb.callback)
+		dev->config_cb.callback(dev->config_cb.private);
+	spin_unlock_bh(&dev->cb_lock);
+}
+
+/* Durable at once, unless the driver is going to flush (virtio 1.4, 5.2.5.2). */
+static void pvblk_update_cache_mode(struct pvblk_dev *dev)
+{
+	u64 f = dev->driver_features;
+	bool wce = f & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) ?
+		dev->config.wce : f & BIT_ULL(VIRTIO_BLK_F_FLUSH);
+
+	WRITE_ONCE(dev->target.writethrough, !wce);
+}
+
+static int pvblk_dev_start(struct pvblk_dev *dev)
+{
+	u16 i;
+	int err;
+
+	if (pvblk_bound_to_kernel(dev)) {
+		err = dev->disk->loop ? pvdev_set_identity(&dev->pvdev) : -EPERM;
+		if (err)
+			return err;
+		dev->identity = true;
+	}
+
+	pvblk_update_cache_mode(dev);
+	for (i = 0; i < dev->pvdev.nvqs; i++) {
+		err = dev->ready[i] ? pvblk_start_queue(dev, i) : 0;
+		if (err)
+			goto err_queue;
+	}
+	return 0;
+
+err_queue:
+	while (i--)
+		pvblk_queue_reset(dev->queue[i]);
+	return err;
+}
+
+static void pvblk_set_status(struct vdpa_device *vdpa, u8 status)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	mutex_lock(&dev->lock);
+	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
+	if ((status & ~dev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
+	    pvblk_dev_start(dev))
+		status &= ~VIRTIO_CONFIG_S_DRIVER_OK;
+	WRITE_ONCE(dev->status, status);
+	mutex_unlock(&dev->lock);
+}
+
+/**
+ * pvblk_dev_reset() - stop a device and forget what its driver said
+ * @dev: the device
+ *
+ * Context: may sleep, for as long as the store takes.
+ */
+void pvblk_dev_reset(struct pvblk_dev *dev)
+{
+	u16 i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->pvdev.nvqs; i++) {
+		pvblk_queue_reset(dev->queue[i]);
+		dev->ready[i] = false;
+	}
+	if (dev->identity)
+		pvdev_clear_table(&dev->pvdev);
+	dev->identity = false;
+	dev->suspended = false;
+	dev->driver_features = 0;
+	dev->config.wce = 1;
+	WRITE_ONCE(dev->status, 0);
+	WRITE_ONCE(dev->broken, false);
+	mutex_unlock(&dev->lock);
+}
+
+static int pvblk_reset(struct vdpa_device *vdpa)
+{
+	pvblk_dev_reset(to_pvblk_dev(vdpa));
+	return 0;
+}
+
+static int pvblk_suspend(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	u16 i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->pvdev.nvqs; i++)
+		pvdev_vq_suspend(&dev->queue[i]->vq);
+	dev->suspended = true;
+	mutex_unlock(&dev->lock);
+	return 0;
+}
+
+static int pvblk_resume(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	int err = 0;
+	u16 i;
+
+	mutex_lock(&dev->lock);
+	for (i = 0; i < dev->pvdev.nvqs && !err; i++)
+		if (dev->ready[i])
+			err = pvdev_vq_resume(&dev->queue[i]->vq);
+	dev->suspended = err;
+	mutex_unlock(&dev->lock);
+	return err;
+}
+
+static size_t pvblk_get_config_size(struct vdpa_device *vdpa)
+{
+	return sizeof(struct virtio_blk_config);
+}
+
+static void pvblk_get_config(struct vdpa_device *vdpa, unsigned int offset,
+			     void *buf, unsigned int len)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	if (offset > sizeof(dev->config) ||
+	    len > sizeof(dev->config) - offset) {
+		memset(buf, 0, len);
+		return;
+	}
+	mutex_lock(&dev->lock);
+	memcpy(buf, (u8 *)&dev->config + offset, len);
+	mutex_unlock(&dev->lock);
+}
+
+/* The one field that a driver may write (virtio 1.4, 5.2.5). */
+static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
+			     const void *buf, unsigned int len)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1)
+		return;
+
+	mutex_lock(&dev->lock);
+	if (dev->driver_features & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)) {
+		dev->config.wce = *(const u8 *)buf & 1;
+		pvblk_update_cache_mode(dev);
+	}
+	mutex_unlock(&dev->lock);
+}
+
+static u32 pvblk_get_generation(struct vdpa_device *vdpa)
+{
+	return READ_ONCE(to_pvblk_dev(vdpa)->generation);
+}
+
+static int pvblk_table_fill(struct pvmem_table *t, struct vhost_iotlb *iotlb)
+{
+	struct vhost_iotlb_map *map;
+	int err;
+
+	list_for_each_entry(map, &iotlb->list, link) {
+		if (t->kind == PVMEM_USER &&
+		    !access_ok(u64_to_user_ptr(map->addr), map->size))
+			return -EFAULT;
+		err = pvmem_table_add(t, map->start, map->last, map->addr,
+				      map->perm);
+		if (err)
+			return err;
+	}
+	return pvmem_table_seal(t);
+}
+
+/*
+ * The bus driver may hold the mmap lock, and may not look at the answer: with
+ * an error there is no memory at all rather than what was unmapped.
+ */
+static int pvblk_set_map(struct vdpa_device *vdpa, unsigned int asid,
+			 struct vhost_iotlb *iotlb)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvmem_table *t;
+	int err = -ENOMEM;
+
+	t = pvmem_table_alloc(dev->pvdev.kind, iotlb->nmaps);
+	if (!t)
+		goto err_table;
+	err = pvblk_table_fill(t, iotlb);
+	if (!err)
+		err = pvdev_set_table(&dev->pvdev, t);
+	if (!err)
+		return 0;
+
+	pvmem_table_put(t);
+err_table:
+	pvdev_warn(&dev->pvdev, "guest memory can't be taken over (error %d)\n",
+		   err);
+	pvdev_clear_table(&dev->pvdev);
+	return err;
+}
+
+static int pvblk_reset_map(struct vdpa_device *vdpa, unsigned int asid)
+{
+	pvdev_clear_table(&to_pvblk_dev(vdpa)->pvdev);
+	return 0;
+}
+
+static int pvblk_bind_mm(struct vdpa_device *vdpa, struct mm_struct *mm)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	mutex_lock(&dev->lock);
+	mmgrab(mm);
+	dev->mm = mm;
+	mutex_unlock(&dev->lock);
+	return 0;
+}
+
+static void pvblk_unbind_mm(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	mutex_lock(&dev->lock);
+	if (dev->mm)
+		mmdrop(dev->mm);
+	dev->mm = NULL;
+	mutex_unlock(&dev->lock);
+}
+
+static void pvblk_free(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	u16 i;
+
+	pvdev_destroy(&dev->pvdev);
+	for (i = 0; i < dev->pvdev.nvqs; i++)
+		pvblk_queue_free(dev->queue[i]);
+}
+
+const struct vdpa_config_ops pvblk_vdpa_ops = {
+	.set_vq_address = pvblk_set_vq_address,
+	.set_vq_num = pvblk_set_vq_num,
+	.kick_vq = pvblk_kick_vq,
+	.set_vq_cb = pvblk_set_vq_cb,
+	.set_vq_ready = pvblk_set_vq_ready,
+	.get_vq_ready = pvblk_get_vq_ready,
+	.set_vq_state = pvblk_set_vq_state,
+	.get_vq_state = pvblk_get_vq_state,
+	.get_vq_align = pvblk_get_vq_align,
+	.get_vq_group = pvblk_get_vq_group,
+	.get_device_features = pvblk_get_device_features,
+	.get_backend_features = pvblk_get_backend_features,
+	.set_driver_features = pvblk_set_driver_features,
+	.get_driver_features = pvblk_get_driver_features,
+	.set_config_cb = pvblk_set_config_cb,
+	.get_vq_num_max = pvblk_get_vq_num_max,
+	.get_device_id = pvblk_get_device_id,
+	.get_vendor_id = pvblk_get_vendor_id,
+	.get_status = pvblk_get_status,
+	.set_status = pvblk_set_status,
+	.reset = pvblk_reset,
+	.suspend = pvblk_suspend,
+	.resume = pvblk_resume,
+	.get_config_size = pvblk_get_config_size,
+	.get_config = pvblk_get_config,
+	.set_config = pvblk_set_config,
+	.get_generation = pvblk_get_generation,
+	.set_map = pvblk_set_map,
+	.reset_map = pvblk_reset_map,
+	.bind_mm = pvblk_bind_mm,
+	.unbind_mm = pvblk_unbind_mm,
+	.free = pvblk_free,
+};
