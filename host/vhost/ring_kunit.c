@@ -25,6 +25,9 @@ static void pvtest_ring_empty(struct kunit *test)
 	pvtest_queue(d, 3);
 	KUNIT_EXPECT_EQ(test, pvtest_pop(d), 0);
 	pvtest_show(d);
+
+	/* One can want none. */
+	KUNIT_EXPECT_EQ(test, pvring_pop(&d->ring, d->table, d->batch, 0), 0);
 	KUNIT_EXPECT_EQ(test, pvtest_pop(d), 1);
 	KUNIT_EXPECT_EQ(test, pvtest_pop(d), 0);
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _UNIT_LINUX_MODULE_H
+#define _UNIT_LINUX_MODULE_H
+
+#include <linux/export.h>
+
+#define MODULE_LICENSE(text)		_Static_assert(1, text)
+#define MODULE_DESCRIPTION(text)	_Static_assert(1, text)
+
+#endif
