@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "blk.h"
+
+#define GUEST_IOVA	0x100000000ull
+#define SLICE_MS	50
+
+static const uint64_t wanted_features =
+	BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+	BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) |
+	BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
+	BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_RO);
+
+static const uint64_t wanted_backend_features =
+	BIT(VHOST_BACKEND_F_IOTLB_MSG_V2) | BIT(VHOST_BACKEND_F_IOTLB_BATCH) |
+	BIT(VHOST_BACKEND_F_IOTLB_ASID) | BIT(VHOST_BACKEND_F_SUSPEND) |
+	BIT(VHOST_BACKEND_F_RESUME) | BIT(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK) |
+	BIT(VHOST_BACKEND_F_IOTLB_PERSIST);
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+uint64_t blk_capacity(const struct blk *b)
+{
+	return le64toh(b->config.capacity);
+}
+
+uint32_t blk_block_size(const struct blk *b)
+{
+	return b->offered & BIT(VIRTIO_BLK_F_BLK_SIZE) ? le32toh(b->config.blk_size) : 512;
+}
+
+unsigned int blk_seg_max(const struct blk *b)
+{
+	return b->offered & BIT(VIRTIO_BLK_F_SEG_MAX) ? le32toh(b->config.seg_max) : 1;
+}
+
+static int read_device(struct blk *b)
+{
+	uint32_t count, len;
+	int err = vhost_get_features(&b->v, &b->offered);
+
+	if (!err)
+		err = vdpa_get_vqs_count(&b->v, &count);
+	if (!err)
+		err = vdpa_get_vring_num(&b->v, &b->num);
+	if (!err)
+		err = vdpa_get_config_size(&b->v, &b->config_size);
+	if (err)
+		return err;
+	len = b->config_size < sizeof(b->config) ? b->config_size : sizeof(b->config);
+	b->nqueues = b->opts.queues && b->opts.queues < count ? b->opts.queues : count;
+	if (b->opts.num)
+		b->num = b->opts.num;
+	return vdpa_get_config(&b->v, 0, &b->config, len);
+}
+
+static int make_queues(struct blk *b)
+{
+	bool indirect = b->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	bool event_idx = b->features & BIT(VIRTIO_RING_F_EVENT_IDX);
+	unsigned int q;
+	int err = 0;
+
+	b->rings = calloc(b->nqueues, sizeof(*b->rings));
+	b->reqs = calloc(b->nqueues, sizeof(*b->reqs));
+	if (!b->rings || !b->reqs)
+		return -ENOMEM;
+	for (q = 0; q < b->nqueues && !err; q++) {
+		blk_req_init(b, &b->reqs[q]);
+		err = ring_init(&b->rings[q], &b->mem, b->num, indirect ? BLK_MAX_SEGS : 0,
+				event_idx, b->opts.base);
+	}
+	return err;
+}
+
+/* The rings and their tables come on top of what the test asked for. */
+static size_t memory_size(const struct blk *b)
+{
+	size_t rings = (size_t)b->nqueues * b->num * (BLK_MAX_SEGS + 4) * sizeof(struct vring_desc);
+
+	return (b->opts.mem_size + rings + 0xffff) & ~(size_t)0xffff;
+}
+
+static int open_rest(struct blk *b)
+{
+	int err = vhost_set_owner(&b->v);
+
+	if (!err)
+		err = vhost_ack_backend_features(&b->v, wanted_backend_features);
+	if (!err)
+		err = read_device(b);
+	if (!err)
+		err = gmem_create(&b->mem, b->opts.kind, GUEST_IOVA, memory_size(b));
+	if (err)
+		return err;
+	b->features = b->offered & wanted_features & ~b->opts.without;
+	b->config_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (b->config_fd < 0)
+		return -errno;
+	err = vdpa_set_config_call(&b->v, b->config_fd);
+	if (!err)
+		err = make_queues(b);
+	if (!err)
+		err = vhost_map_gmem(&b->v, &b->mem);
+	return err;
+}
+
+int blk_adopt(struct blk *b, const struct blk_opts *opts, int fd)
+{
+	int err;
+
+	memset(b, 0, sizeof(*b));
+	b->opts = *opts;
+	b->v.fd = fd;
+	b->mem.fd = -1;
+	b->config_fd = -1;
+	err = open_rest(b);
+	if (err)
+		blk_close(b);
+	return err;
+}
+
+int blk_open(struct blk *b, const struct blk_opts *opts)
+{
+	char path[64];
+	struct vhost v;
+	int err = vdpa_find(opts->name, path, sizeof(path));
+
+	memset(b, 0, sizeof(*b));
+	b->v.fd = -1;
+	b->mem.fd = -1;
+	b->config_fd = -1;
+	if (!err)
+		err = vhost_open(&v, path);
+	return err ? err : blk_adopt(b, opts, v.fd);
+}
+
+void blk_close(struct blk *b)
+{
+	unsigned int q;
+
+	vhost_close(&b->v);
+	for (q = 0; b->rings && q < b->nqueues; q++)
+		ring_destroy(&b->rings[q]);
+	free(b->rings);
+	free(b->reqs);
+	b->rings = NULL;
+	b->reqs = NULL;
+	if (b->config_fd >= 0)
+		close(b->config_fd);
+	b->config_fd = -1;
+	gmem_destroy(&b->mem);
+}
+
+static int set_up_queues(struct blk *b)
+{
+	unsigned int q;
+	int err = 0;
+
+	for (q = 0; q < b->nqueues && !err; q++)
+		err = vhost_set_vring(&b->v, q, &b->rings[q]);
+	for (q = 0; q < b->nqueues && !err; q++)
+		err = vdpa_set_vring_enable(&b->v, q, 1);
+	return err;
+}
+
+int blk_prepare(struct blk *b)
+{
+	int err = vdpa_negotiate(&b->v, b->features);
+
+	return err ? err : set_up_queues(b);
+}
+
+int blk_start(struct blk *b)
+{
+	int err = blk_prepare(b);
+
+	return err ? err : vdpa_driver_ok(&b->v);
+}
+
+int blk_reset(struct blk *b)
+{
+	int err = vdpa_set_status(&b->v, 0);
+
+	if (err || b->v.backend_features & BIT(VHOST_BACKEND_F_IOTLB_PERSIST))
+		return err;
+	/* The device may have forgotten its map, vhost-vdpa has not. */
+	err = vhost_unmap_gmem(&b->v, &b->mem);
+	return err ? err : vhost_map_gmem(&b->v, &b->mem);
+}
+
+int blk_restart(struct blk *b, uint16_t base)
+{
+	unsigned int q;
+	int err = blk_reset(b);
+
+	if (err)
+		return err;
+	for (q = 0; q < b->nqueues; q++)
+		ring_restart(&b->rings[q], base);
+	b->expect_broken = false;
+	return blk_start(b);
+}
+
+int blk_resume_at(struct blk *b, const unsigned int *bases)
+{
+	unsigned int q;
+	int err = vdpa_negotiate(&b->v, b->features);
+
+	if (!err)
+		err = set_up_queues(b);
+	for (q = 0; q < b->nqueues && !err; q++)
+		err = vhost_set_vring_base(&b->v, q, bases[q]);
+	if (!err)
+		err = vdpa_driver_ok(&b->v);
+	for (q = 0; q < b->nqueues && !err; q++)
+		ring_kick(&b->rings[q]);
+	return err;
+}
+
+uint8_t blk_status(const struct blk *b)
+{
+	uint8_t status = 0;
+
+	if (vdpa_get_status(&b->v, &status))
+		return 0;
+	return status;
+}
+
+bool blk_needs_reset(const struct blk *b)
+{
+	return blk_status(b) & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+bool blk_wait_needs_reset(const struct blk *b)
+{
+	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+
+	while (!blk_needs_reset(b)) {
+		if (now_ms() > end)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+void blk_req_init(struct blk *b, struct blk_req *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->mem = &b->mem;
+	r->hdr = gmem_alloc(&b->mem, sizeof(*r->hdr), 16);
+	r->status = gmem_alloc(&b->mem, 1, 16);
+}
+
+void blk_req_begin(struct blk_req *r, uint32_t type, uint64_t sector)
+{
+	r->hdr->type = htole32(type);
+	r->hdr->ioprio = 0;
+	r->hdr->sector = htole64(sector);
+	*r->status = BLK_STATUS_UNSET;
+	r->count = 0;
+	r->done = false;
+	r->used_len = 0;
+}
+
+void blk_req_piece_iova(struct blk_req *r, uint64_t iova, uint32_t len, bool write)
+{
+	if (r->count == BLK_MAX_SEGS)
+		abort();
+	r->segs[r->count++] = (struct ring_seg){ .addr = iova, .len = len, .write = write };
+}
+
+void blk_req_piece(struct blk_req *r, const void *p, uint32_t len, bool write)
+{
+	blk_req_piece_iova(r, gmem_iova(r->mem, p), len, write);
+}
+
+void blk_req_usual(struct blk_req *r, uint32_t type, uint64_t sector, const void *buf, uint32_t len)
+{
+	blk_req_begin(r, type, sector);
+	blk_req_piece(r, r->hdr, sizeof(*r->hdr), false);
+	if (len)
+		blk_req_piece(r, buf, len, !(type & VIRTIO_BLK_T_OUT));
+	blk_req_piece(r, r->status, 1, true);
+}
+
+int blk_queue(struct blk *b, unsigned int q, struct blk_req *r, enum ring_layout layout)
+{
+	int head = ring_add(&b->rings[q], r->segs, r->count, layout, r);
+
+	return head < 0 ? head : 0;
+}
+
+int blk_submit(struct blk *b, unsigned int q, struct blk_req *r)
+{
+	bool indirect = b->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	int err = blk_queue(b, q, r, indirect ? RING_INDIRECT : RING_DIRECT);
+
+	if (!err)
+		ring_flush(&b->rings[q]);
+	return err;
+}
+
+int blk_collect(struct blk *b, unsigned int q)
+{
+	struct blk_req *r;
+	uint32_t len;
+	int n = 0;
+
+	while ((r = ring_collect(&b->rings[q], &len))) {
+		r->used_len = len;
+		r->done = true;
+		n++;
+	}
+	return b->rings[q].lied ? -EBADMSG : n;
+}
+
+/* One turn of waiting: 0, or why there is no point in going on. */
+static int wait_slice(struct blk *b, unsigned int q, int64_t end)
+{
+	int n;
+
+	if (!ring_wait(&b->rings[q], SLICE_MS)) {
+		if (!b->expect_broken && blk_needs_reset(b) && !ring_pending(&b->rings[q]))
+			return -EIO;
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+	}
+	n = blk_collect(b, q);
+	return n < 0 ? n : 0;
+}
+
+int blk_wait(struct blk *b, unsigned int q, const struct blk_req *r)
+{
+	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+	int err = 0;
+
+	while (!r->done && !err)
+		err = wait_slice(b, q, end);
+	return r->done ? 0 : err;
+}
+
+int blk_drain(struct blk *b, unsigned int q)
+{
+	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+	int err = 0;
+
+	while (!err && ring_in_flight(&b->rings[q]))
+		err = wait_slice(b, q, end);
+	return err;
+}
+
+int blk_do(struct blk *b, unsigned int q, struct blk_req *r)
+{
+	int err = blk_submit(b, q, r);
+
+	if (!err)
+		err = blk_wait(b, q, r);
+	return err ? err : *(volatile uint8_t *)r->status;
+}
+
+int blk_rw(struct blk *b, unsigned int q, uint32_t type, uint64_t sector, const void *buf,
+	   uint32_t len)
+{
+	blk_req_usual(&b->reqs[q], type, sector, buf, len);
+	return blk_do(b, q, &b->reqs[q]);
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+
+#define VERIFY_LEN	8192u
+
+static const struct option options[] = {
+	{ "dev", required_argument, NULL, 'd' },
+	{ "store", required_argument, NULL, 's' },
+	{ "mem", required_argument, NULL, 'm' },
+	{ "serial", required_argument, NULL, 'i' },
+	{ "queues", required_argument, NULL, 'q' },
+	{ "num", required_argument, NULL, 'n' },
+	{ "readonly", no_argument, NULL, 'r' },
+	{ "only", required_argument, NULL, 'o' },
+	{ "seed", required_argument, NULL, 'S' },
+	{ "rounds", required_argument, NULL, 'R' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void usage(const char *program)
+{
+	fprintf(stderr,
+		"usage: %s --dev NAME --store PATH [--mem va|pa] [--serial S] [--queues N]\n"
+		"       [--num N] [--readonly] [--only TEST] [--seed N] [--rounds N]\n",
+		program);
+	exit(2);
+}
+
+static enum gmem_kind parse_mem(const char *arg, const char *program)
+{
+	if (!strcmp(arg, "va"))
+		return GMEM_SHARED;
+	if (strcmp(arg, "pa"))
+		usage(program);
+	return GMEM_LOCKED;
+}
+
+void env_parse(struct env *e, int argc, char **argv)
+{
+	int c;
+
+	memset(e, 0, sizeof(*e));
+	e->opts.mem_size = 32 * MIB;
+	e->seed = 1;
+	e->rounds = 20;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			e->opts.name = optarg;
+			break;
+		case 's':
+			e->store = optarg;
+			break;
+		case 'm':
+			e->opts.kind = parse_mem(optarg, argv[0]);
+			break;
+		case 'i':
+			e->serial = optarg;
+			break;
+		case 'q':
+			e->opts.queues = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			e->opts.num = strtoul(optarg, NULL, 0);
+			break;
+		case 'r':
+			e->readonly = true;
+			break;
+		case 'o':
+			e->only = optarg;
+			break;
+		case 'S':
+			e->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'R':
+			e->rounds = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			usage(argv[0]);
+		}
+	}
+	if (!e->opts.name || !e->store || optind != argc)
+		usage(argv[0]);
+}
+
+int env_open(void *ctx)
+{
+	struct env *e = ctx;
+
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	return 0;
+}
+
+int env_start(void *ctx)
+{
+	struct env *e = ctx;
+
+	CHECK_PASS(env_open(e));
+	CHECK_OK(blk_start(&e->b));
+	return 0;
+}
+
+int env_close(void *ctx)
+{
+	struct env *e = ctx;
+
+	blk_close(&e->b);
+	return 0;
+}
+
+int env_store_read(const struct env *e, uint64_t sector, void *buf, uint32_t len)
+{
+	uint32_t room = (len + 4095) & ~4095u;
+	int fd = open(e->store, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	ssize_t n = -1;
+	void *tmp;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (posix_memalign(&tmp, 4096, room)) {
+		close(fd);
+		return -ENOMEM;
+	}
+	n = pread(fd, tmp, len, (off_t)(sector * SECTOR_SIZE));
+	err = n < 0 ? -errno : n == (ssize_t)len ? 0 : -EIO;
+	if (!err)
+		memcpy(buf, tmp, len);
+	free(tmp);
+	close(fd);
+	return err;
+}
+
+int env_store_check(const struct env *e, uint64_t sector, uint32_t len, uint64_t generation)
+{
+	void *buf = malloc(len);
+	long wrong = -1;
+	int err = buf ? env_store_read(e, sector, buf, len) : -ENOMEM;
+
+	if (!err)
+		wrong = pattern_check(buf, len, sector, generation);
+	free(buf);
+	CHECK_OK(err);
+	CHECK(wrong < 0, "the store's sector %llu, byte %ld, is not of generation %llu",
+	      (unsigned long long)sector, wrong, (unsigned long long)generation);
+	return 0;
+}
+
+int env_verify_queue(struct env *e, unsigned int q, uint64_t sector)
+{
+	size_t mark = gmem_mark(&e->b.mem);
+	uint8_t *out = gmem_alloc(&e->b.mem, VERIFY_LEN, 4096);
+	uint8_t *in = gmem_alloc(&e->b.mem, VERIFY_LEN, 4096);
+	static uint64_t generation;
+
+	generation++;
+	pattern_fill(out, VERIFY_LEN, sector, generation);
+	CHECK_EQ(blk_rw(&e->b, q, VIRTIO_BLK_T_OUT, sector, out, VERIFY_LEN), VIRTIO_BLK_S_OK);
+	CHECK_EQ(blk_rw(&e->b, q, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
+	CHECK_PASS(env_store_check(e, sector, VERIFY_LEN, generation));
+	CHECK_EQ(blk_rw(&e->b, q, VIRTIO_BLK_T_IN, sector, in, VERIFY_LEN), VIRTIO_BLK_S_OK);
+	CHECK(pattern_check(in, VERIFY_LEN, sector, generation) < 0, "queue %u reads other data",
+	      q);
+	gmem_release(&e->b.mem, mark);
+	return 0;
+}
+
+int env_verify(struct env *e)
+{
+	unsigned int q;
+
+	for (q = 0; q < e->b.nqueues; q++)
+		CHECK_PASS(env_verify_queue(e, q, 1024 + q * 64));
+	return 0;
+}
+
+int env_verify_reset(struct env *e)
+{
+	CHECK_OK(blk_restart(&e->b, 0));
+	CHECK(!blk_needs_reset(&e->b), "status is 0x%x", blk_status(&e->b));
+	return env_verify(e);
+}

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# For scripts that run inside a virtual host: modules, stores, disks, devices.
+
+CONFIGFS=/sys/kernel/config
+DISKS=$CONFIGFS/pvio_blk
+MGMTDEV=pvio_vhost_blk
+
+note() {
+	printf '# %s\n' "$*"
+}
+
+fail() {
+	note "$*"
+	return 1
+}
+
+# load_modules DIR - ours from DIR, and what they and the tests need
+load_modules() {
+	local module
+
+	for module in vdpa vhost_iotlb vhost_vdpa virtio_vdpa configfs dm_mod dm_delay; do
+		modprobe "$module" || return
+	done
+	modprobe null_blk nr_devices=0 || return
+	insmod "$(find "$1" -name pvio_vhost.ko | head -n 1)" || return
+	insmod "$(find "$1" -name pvio_vhost_blk.ko | head -n 1)" || return
+	mountpoint -q "$CONFIGFS" || mount -t configfs configfs "$CONFIGFS"
+	[ -d "$DISKS" ]
+}
+
+unload_modules() {
+	rmmod pvio_vhost_blk && rmmod pvio_vhost
+}
+
+# store_make NAME MIB [ATTRIBUTE=VALUE]... - a null_blk that remembers, /dev/NAME
+store_make() {
+	local dir=$CONFIGFS/nullb/$1 pair
+
+	mkdir "$dir" || return
+	echo "$2" >"$dir/size"
+	echo 1 >"$dir/memory_backed"
+	shift 2
+	for pair in "$@"; do
+		echo "${pair#*=}" >"$dir/${pair%%=*}" || return
+	done
+	echo 1 >"$dir/power"
+}
+
+store_remove() {
+	echo 0 >"$CONFIGFS/nullb/$1/power"
+	rmdir "$CONFIGFS/nullb/$1"
+}
+
+# slow_make NAME STORE READ_MS WRITE_MS - /dev/mapper/NAME, STORE with delays
+slow_make() {
+	dmsetup create "$1" --table \
+		"0 $(blockdev --getsz "/dev/$2") delay /dev/$2 0 $3 /dev/$2 0 $4"
+}
+
+slow_remove() {
+	dmsetup remove --retry "$1"
+}
+
+# disk_make NAME [ATTRIBUTE=VALUE]... - a disk in configfs
+disk_make() {
+	local dir=$DISKS/$1 pair
+
+	mkdir "$dir" || return
+	shift
+	for pair in "$@"; do
+		if ! echo "${pair#*=}" >"$dir/${pair%%=*}"; then
+			note "cannot set $pair"
+			return 1
+		fi
+	done
+}
+
+disk_remove() {
+	rmdir "$DISKS/$1"
+}
+
+device_add() {
+	vdpa dev add name "$1" mgmtdev "$MGMTDEV"
+}
+
+device_del() {
+	vdpa dev del "$1"
+}
+
+device_exists() {
+	vdpa dev show "$1" >/dev/null 2>&1
+}
+
+# device_driver NAME - the driver that has it, nothing if none
+device_driver() {
+	local link=/sys/bus/vdpa/devices/$1/driver
+
+	[ ! -e "$link" ] || basename "$(readlink -f "$link")"
+}
+
+# device_node NAME - the character device
+device_node() {
+	local dir
+
+	for dir in "/sys/bus/vdpa/devices/$1"/vhost-vdpa-*; do
+		[ -e "$dir" ] && echo "/dev/${dir##*/}"
+	done
+}
+
+# await SECONDS COMMAND... - until it succeeds
+await() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# log_mark, and log_since MARK: kernel messages written after it
+log_mark() {
+	dmesg | wc -l
+}
+
+log_since() {
+	dmesg | tail -n "+$(($1 + 1))"
+}
+
+# log_says MARK WORD... - a message after MARK holds all the words
+log_says() {
+	local mark=$1 lines word
+
+	shift
+	lines=$(log_since "$mark")
+	for word in "$@"; do
+		lines=$(grep -F -- "$word" <<<"$lines") ||
+			fail "no kernel message with: $*" || return
+	done
+}
+
+# refused ERRNO COMMAND... - it fails, and says so in these words
+refused() {
+	local want=$1 said
+
+	shift
+	if said=$("$@" 2>&1); then
+		fail "not refused: $*"
+		return
+	fi
+	grep -qiF -- "$want" <<<"$said" || fail "$*: $want expected, got: $said"
+}
+
+# set_attr DISK ATTRIBUTE VALUE, for refused
+set_attr() {
+	echo "$3" >"$DISKS/$1/$2"
+}

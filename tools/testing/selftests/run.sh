@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs inside a virtual host: run.sh [--modules DIR] [--rounds N] [--seed N] [PART]...
+# Loads the modules that are below DIR, runs the parts (all without an
+# argument), each a subtest, and unloads the modules.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=/dev/null
+. "${PAYLOAD:-/payload}/ktap.sh"
+. "$HERE/lib.sh"
+
+MODULES=${PAYLOAD:-/payload}/host
+ROUNDS=20 SEED=1
+ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
+	bad_va bad_pa scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
+SIZE_MIB=96
+SERIAL=pvio-test-0123456789
+
+# on_disk MEMORY PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - a store, a disk on it, a device,
+# the program on that, and all of it away again
+on_disk() {
+	local memory=$1 program=() rc=0
+
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		program+=("$1")
+		shift
+	done
+	shift
+	store_make nulltest "$SIZE_MIB" || return
+	disk_make disk0 path=/dev/nulltest "memory=$memory" "serial=$SERIAL" "$@" || return
+	device_add disk0 || return
+	"$HERE/${program[0]}" --dev disk0 --store /dev/nulltest --mem "$memory" \
+		--seed "$SEED" --rounds "$ROUNDS" "${program[@]:1}" || rc=$?
+	device_del disk0 && disk_remove disk0 && store_remove nulltest && return "$rc"
+}
+
+part_io_va() {
+	on_disk va blk_io --serial "$SERIAL" -- queues=4
+}
+
+part_io_pa() {
+	on_disk pa blk_io --serial "$SERIAL" -- queues=4
+}
+
+part_io_4k() {
+	on_disk va blk_io -- queues=2 block_size=4096
+}
+
+part_io_small_ring() {
+	on_disk va blk_io -- queues=1 queue_size=16
+}
+
+part_io_large_ring() {
+	on_disk va blk_io --only queue -- queues=2 queue_size=1024
+}
+
+part_io_many_queues() {
+	on_disk va blk_io --only queue_all -- queues=64 queue_size=64
+}
+
+part_io_readonly() {
+	on_disk va blk_io --readonly --serial "$SERIAL" -- queues=2 readonly=1
+}
+
+# subtest PART - its KTAP indented, then its result
+subtest() {
+	local name=$1 rc
+
+	note "Subtest: $name"
+	set +e
+	(set -e; "part_$name") 2>&1 | sed -u 's/^/    /'
+	rc=${PIPESTATUS[0]}
+	set -e
+	if [ "$rc" = 0 ]; then
+		ktap_ok "$name"
+	else
+		ktap_not_ok "$name" "exit status $rc"
+	fi
+}
+
+parse() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--modules) MODULES=$2; shift ;;
+		--rounds) ROUNDS=$2; shift ;;
+		--seed) SEED=$2; shift ;;
+		-*) note "no such option: $1"; exit 2 ;;
+		*) PARTS+=("$1") ;;
+		esac
+		shift
+	done
+	[ ${#PARTS[@]} -gt 0 ] || read -r -d '' -a PARTS <<<"$ALL" || true
+}
+
+PARTS=()
+parse "$@"
+ktap_plan $((${#PARTS[@]} + 2))
+if ! load_modules "$MODULES"; then
+	ktap_not_ok load
+	echo "Bail out! the modules do not load"
+	exit 1
+fi
+ktap_ok load
+for part in "${PARTS[@]}"; do
+	subtest "$part"
+done
+if unload_modules; then
+	ktap_ok unload
+else
+	ktap_not_ok unload
+fi
+ktap_finish

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every vhost character device has: owner, features, queues, the IOTLB. Calls return 0 or a negative errno. */
+#ifndef PVIO_SELFTEST_VHOST_H
+#define PVIO_SELFTEST_VHOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/vhost.h>
+
+#include "gmem.h"
+#include "ring.h"
+
+#ifndef VHOST_BACKEND_F_IOTLB_PERSIST
+#define VHOST_BACKEND_F_IOTLB_PERSIST	0x8
+#endif
+#ifndef VHOST_BACKEND_F_RESUME
+#define VHOST_BACKEND_F_RESUME		0x5
+#endif
+#ifndef VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK
+#define VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK	0x6
+#endif
+
+struct vhost {
+	int fd;
+	uint64_t backend_features;	/* acknowledged, by bit number */
+};
+
+int vhost_open(struct vhost *v, const char *path);
+void vhost_close(struct vhost *v);
+
+/* An ioctl whose result is 0 or a negative errno; for calls that need no wrapper, and for wrong ones. */
+int vhost_ioctl(const struct vhost *v, unsigned long request, void *arg);
+
+int vhost_set_owner(const struct vhost *v);
+int vhost_get_features(const struct vhost *v, uint64_t *features);
+int vhost_set_features(const struct vhost *v, uint64_t features);
+/* Acknowledges what the device offers of @wanted, a mask by bit number. */
+int vhost_ack_backend_features(struct vhost *v, uint64_t wanted);
+
+int vhost_set_vring_num(const struct vhost *v, unsigned int queue, unsigned int num);
+int vhost_set_vring_base(const struct vhost *v, unsigned int queue, unsigned int base);
+int vhost_get_vring_base(const struct vhost *v, unsigned int queue, unsigned int *base);
+int vhost_set_vring_addr(const struct vhost *v, unsigned int queue, uint64_t desc, uint64_t avail,
+			 uint64_t used);
+int vhost_set_vring_kick(const struct vhost *v, unsigned int queue, int fd);
+int vhost_set_vring_call(const struct vhost *v, unsigned int queue, int fd);
+
+/* Size, base, addresses and both eventfds of a ring in one go. */
+int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r);
+
+/* IOTLB messages, a write(2) each. A batch takes effect as a whole at its end. */
+int vhost_iotlb_map(const struct vhost *v, uint64_t iova, uint64_t size, const void *va,
+		    uint8_t perm);
+int vhost_iotlb_unmap(const struct vhost *v, uint64_t iova, uint64_t size);
+int vhost_iotlb_batch_begin(const struct vhost *v);
+int vhost_iotlb_batch_end(const struct vhost *v);
+/* Any message at all, for wrong ones. */
+int vhost_iotlb_send(const struct vhost *v, const struct vhost_iotlb_msg *msg, uint32_t asid);
+
+int vhost_map_gmem(const struct vhost *v, const struct gmem *m);
+int vhost_unmap_gmem(const struct vhost *v, const struct gmem *m);
+
+#endif
