@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the parts of make check share. A part prints KTAP on stdout, one plan and
+# its cases, and says what it is doing on stderr.
+
+CHECK_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+. "$CHECK_DIR/../vm/lib.sh"
+. "$CHECK_DIR/../vm/ktap.sh"
+LOGS=$TOP_DIR/build/logs
+export CHECK_DIR
+
+# part NAME CASES - begin: a fresh place for logs, and the plan
+part() {
+	PART_LOGS=$LOGS/$1
+	rm -rf "$PART_LOGS"
+	mkdir -p "$PART_LOGS"
+	ktap_plan "$2"
+}
+
+# try CASE COMMAND [ARG]... - a case: COMMAND has to succeed. What it says is in
+# CASE.log; the last of it is shown if it fails.
+try() {
+	local name=$1 log=$PART_LOGS/$1.log status
+
+	shift
+	say "$name"
+	# A command in a condition would run without set -e.
+	set +e
+	(set -e; "$@") >"$log" 2>&1
+	status=$?
+	set -e
+	if [ "$status" = 0 ]; then
+		ktap_ok "$name"
+		return
+	fi
+	tail -n 40 "$log" | sed 's/^/# /'
+	ktap_not_ok "$name" "exit status $status, log ${log#"$TOP_DIR"/}"
+}
+
+# nothing COMMAND [ARG]... - COMMAND has to find nothing, and to say nothing else
+nothing() {
+	local found
+
+	found=$("$@" 2>&1) || true
+	[ -z "$found" ] || { echo "$found"; return 1; }
+}
+
+# builder COMMAND [ARG]... - run it in the builder tree
+builder() {
+	nice "$VM_DIR/in-builder.sh" "$@"
+}
+
+# make_modules VARIABLE=VALUE... - make modules in the builder tree, one at a
+# time: the tests of two terminals may want the same kernel
+make_modules() {
+	mkdir -p "$TOP_DIR/build"
+	(
+		flock 7
+		builder make -C "$TOP_DIR" --no-print-directory modules "$@" 7>&-
+	) 7>"$TOP_DIR/build/.lock"
+}
+
+# sources PATTERN... - the files of the project, or those that match, one a line
+sources() {
+	git -c safe.directory="$TOP_DIR" -C "$TOP_DIR" ls-files -co --exclude-standard -- "$@" |
+		while IFS= read -r file; do
+			[ ! -f "$TOP_DIR/$file" ] || echo "$file"
+		done
+}

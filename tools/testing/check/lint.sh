@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What can be found without running anything. The checkers are those of the
+# builder tree, so that every machine finds the same.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# What checkpatch is not asked for, by the folder's name, and why:
+# - a lock's kernel-doc, which checkpatch does not see, tells what it protects
+# - the ring's accessors are macros, because unsafe_get_user() jumps to a label
+EVERYWHERE=UNCOMMENTED_DEFINITION,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,MACRO_WITH_FLOW_CONTROL
+# - programs have none of the kernel's attributes, and share memory by volatile
+PROGRAMS=$EVERYWHERE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+# - what stands in for the kernel's headers defines what should be used instead
+STAND_INS=$PROGRAMS,NEW_TYPEDEFS,COMPLEX_MACRO,MEMORY_BARRIER,EXPORT_SYMBOL
+
+# The scripts of the kernel's sources, unpacked once.
+unpack_scripts() {
+	mkdir -p "$1"
+	builder tar -xf /usr/src/linux-source-6.12.tar.xz -C "$1" --strip-components=1 \
+		--wildcards '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
+		'*/scripts/const_structs.checkpatch' '*/scripts/kernel-doc'
+}
+
+kernel_scripts() {
+	local version
+
+	version=$(builder dpkg-query -W linux-source-6.12)
+	SCRIPTS=$CACHE_DIR/kernel-scripts-$(echo "1 $version" | hash_of)
+	cached "$SCRIPTS" unpack_scripts
+	SCRIPTS=$SCRIPTS/scripts
+	HEADERS=/usr/src/linux-headers-$("$VM_DIR/kver.sh" 6.12 | sed 's/-[^-]*$/-common/')
+}
+
+# An SPDX tag in the first lines of every file but the licence itself.
+spdx() {
+	local file
+
+	sources | grep -vx LICENSE | while IFS= read -r file; do
+		head -n 3 "$TOP_DIR/$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' ||
+			echo "$file: no SPDX tag"
+	done
+}
+
+# Kernels differ in what the probes find, not in their numbers.
+versions() {
+	sources '*.[chS]' '*Makefile' '*Kbuild' | grep -v '^compat/' |
+		xargs grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION *\(|linux/version\.h|VERSION *:?= *\$\(shell'
+}
+
+# checkpatch IGNORED FILE... - in lines of FILE:LINE: LEVEL:TYPE: MESSAGE. Names
+# that it knows from the kernel's headers it keeps in a file where it is run.
+checkpatch() {
+	local ignored=$1
+
+	shift
+	(
+		cd "$PART_LOGS"
+		builder "$SCRIPTS/checkpatch.pl" --no-tree --root="$HEADERS" --strict --terse \
+			--show-types --quiet --no-summary --color=never --max-line-length=100 \
+			--ignore "$ignored" -f "${@/#/$TOP_DIR/}"
+		rm -f .checkpatch-*
+	) | sed "s|^$TOP_DIR/||"
+}
+
+checkpatch_all() {
+	local files
+
+	sources '*.[ch]' >"$PART_LOGS/c-files"
+	mapfile -t files < <(grep -v ^tools/ "$PART_LOGS/c-files")
+	checkpatch "$EVERYWHERE" "${files[@]}"
+	mapfile -t files < <(grep ^tools/ "$PART_LOGS/c-files" | grep -v '/include/')
+	checkpatch "$PROGRAMS" "${files[@]}"
+	mapfile -t files < <(grep '^tools/.*/include/' "$PART_LOGS/c-files")
+	checkpatch "$STAND_INS" "${files[@]}"
+}
+
+# The kernel's own headers have findings of theirs, which are not ours to mend.
+sparse() {
+	local out=$TOP_DIR/build/lint
+
+	rm -rf "$out"
+	make_modules KVER=6.12 OUT="$out" C=2 CF=-D__CHECK_ENDIAN__ >"$PART_LOGS/sparse-make.log" 2>&1 ||
+		{ cat "$PART_LOGS/sparse-make.log"; return 1; }
+	# A run in which sparse saw nothing would be silent too.
+	grep -q "CHECK .*/host/.*\.c" "$PART_LOGS/sparse-make.log" || echo "sparse checked nothing"
+	grep -E "^($out/|host/|compat/)[^ ]*: (warning|error):" "$PART_LOGS/sparse-make.log"
+}
+
+kernel_doc() {
+	sources 'host/*.[ch]' 'guest/*.[ch]' 'compat/*.[ch]' | grep -v /probes/ |
+		(cd "$TOP_DIR" && builder xargs "$SCRIPTS/kernel-doc" -none -Wall)
+}
+
+# Every export has a kernel-doc comment.
+exports() {
+	local file name
+
+	sources '*.c' '*.h' | xargs grep -HoE '^EXPORT_SYMBOL[A-Z_]*\([a-z0-9_]+' |
+		while IFS=: read -r file name; do
+			name=${name#*\(}
+			grep -qE "^ \* $name\(?\)? - " "$file" || echo "$file: $name has no kernel-doc"
+		done
+}
+
+shell_scripts() {
+	local file
+
+	sources | while IFS= read -r file; do
+		case $file in
+		*.sh | dkms.conf) echo "$file" ;;
+		*) ! head -n 1 "$file" | grep -aqE '^#! ?(/usr/bin/env |/bin/)(busybox )?(ba|da)?sh' ||
+			echo "$file" ;;
+		esac
+	done
+}
+
+# Functions are called by their names from tables: SC2317 can't see that.
+shellcheck() {
+	shell_scripts | builder xargs shellcheck --external-sources --source-path=SCRIPTDIR \
+		--exclude=SC2317 --format=gcc
+}
+
+cd "$TOP_DIR"
+part lint 7
+kernel_scripts
+for check in spdx versions checkpatch_all sparse kernel_doc exports shellcheck; do
+	try "${check%_all}" nothing "$check"
+done
+ktap_finish
