@@ -46,6 +46,8 @@ static const struct pvtest_bad pvtest_bads[] = {
 
 	{ "next just out of range", "loops or is too long", { { A, 1, N, 16 } } },
 	{ "largest next", "loops or is too long", { { A, 1, N, 65535 } } },
+	{ "next out of range, near a good one", "loops or is too long",
+	  { { A, 1 }, { A, 1, N, 16 } }, .head = 1 },
 	{ "second next out of range", "loops or is too long",
 	  { { A, 1, N, 1 }, { A, 1, N, 16 } } },
 	{ "loop of one", "loops or is too long", { { A, 1, N, 0 } } },
@@ -339,6 +341,28 @@ static void pvtest_bad_too_long(struct kunit *test)
 	pvtest_expect_broken(d, "too long");
 }
 
+/* A batch with room for one chain has room for the longest, and for no longer. */
+static void pvtest_bad_small_batch(struct kunit *test)
+{
+	struct pvtest_ring *d = pvtest_make(test, &pvtest_config);
+	unsigned int i;
+
+	pvring_batch_free(d->batch);
+	d->batch = pvring_batch_alloc(1, &pvtest_config.limits);
+	KUNIT_ASSERT_NOT_NULL(test, d->batch);
+
+	for (i = 0; i < 16; i++)
+		pvtest_desc(d, i, PVTEST_TINY, 3 * PVTEST_TINY_LEN, N, i + 1);
+	pvtest_desc(d, 15, PVTEST_TINY, 3 * PVTEST_TINY_LEN, 0, 0);
+	pvtest_queue(d, 8);
+	pvtest_offer(d, 7);
+	KUNIT_EXPECT_EQ(test, pvtest_pop(d), 1);
+	KUNIT_EXPECT_EQ(test, d->batch->chain[0].nout, 8 + PVRING_SPLITS_MAX);
+	pvtest_expect_broken(d, "too long");
+	pvtest_desc(d, 15, A, 1, N, 7);
+	pvtest_expect_broken(d, "too long");
+}
+
 /* Lengths near the end of their type, where the limit is no help. */
 static void pvtest_bad_huge(struct kunit *test)
 {
@@ -367,6 +391,7 @@ static struct kunit_case pvtest_bad_cases[] = {
 	KUNIT_CASE(pvtest_bad_head_twice),
 	KUNIT_CASE(pvtest_bad_head_early),
 	KUNIT_CASE(pvtest_bad_too_long),
+	KUNIT_CASE(pvtest_bad_small_batch),
 	KUNIT_CASE(pvtest_bad_huge),
 	{}
 };

@@ -17,7 +17,7 @@ static void pvtest_ring_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvtest_pop(d), 0);
 	KUNIT_EXPECT_EQ(test, pvring_pop(&d->ring, d->table, d->batch, 0), 0);
 	KUNIT_EXPECT_EQ(test, pvring_publish(&d->ring), 0);
-	KUNIT_EXPECT_EQ(test, d->used->idx, cpu_to_le16(0));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->idx), 0);
 	pvtest_expect_untouched(d, 0);
 
 	/* What is queued and not shown is not there. */
@@ -160,8 +160,8 @@ static void pvtest_ring_wrap(struct kunit *test)
 		}
 		KUNIT_EXPECT_FALSE(test, pvtest_reap(d, &id, &len));
 	}
-	KUNIT_EXPECT_EQ(test, d->ring.last_avail, (u16)(65530 + 60));
-	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->idx), (u16)(65530 + 60));
+	KUNIT_EXPECT_EQ(test, d->ring.last_avail, (65530 + 60) & U16_MAX);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->idx), (65530 + 60) & U16_MAX);
 }
 
 /* The largest queue, whose indices wrap every second round. */
@@ -224,7 +224,7 @@ static void pvtest_ring_completion(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, id, order[i]);
 		KUNIT_EXPECT_EQ(test, len, 10 + i);
 	}
-	KUNIT_EXPECT_EQ(test, d->used->flags, cpu_to_le16(0));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), 0);
 	KUNIT_EXPECT_EQ(test, pvtest_avail_event(d), 0);
 }
 

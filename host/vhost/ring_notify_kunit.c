@@ -146,20 +146,19 @@ static void pvtest_notify_flag_ignored(struct kunit *test)
 static void pvtest_kicks_flag(struct kunit *test)
 {
 	struct pvtest_ring *d = pvtest_notify_make(test, false);
-	const __le16 off = cpu_to_le16(PVTEST_NO_NOTIFY);
 
 	KUNIT_EXPECT_EQ(test, pvring_kicks_enable(&d->ring), 0);
-	KUNIT_EXPECT_EQ(test, d->used->flags, cpu_to_le16(0));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), 0);
 	KUNIT_EXPECT_EQ(test, pvring_kicks_disable(&d->ring), 0);
-	KUNIT_EXPECT_EQ(test, d->used->flags, off);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), PVTEST_NO_NOTIFY);
 	KUNIT_EXPECT_EQ(test, pvring_kicks_disable(&d->ring), 0);
-	KUNIT_EXPECT_EQ(test, d->used->flags, off);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), PVTEST_NO_NOTIFY);
 
 	/* Chains come and go without a kick. */
 	pvtest_notify_turn(d, 3);
-	KUNIT_EXPECT_EQ(test, d->used->flags, off);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), PVTEST_NO_NOTIFY);
 	KUNIT_EXPECT_EQ(test, pvring_kicks_enable(&d->ring), 0);
-	KUNIT_EXPECT_EQ(test, d->used->flags, cpu_to_le16(0));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), 0);
 	KUNIT_EXPECT_EQ(test, pvtest_avail_event(d), 0);
 }
 
@@ -177,7 +176,7 @@ static void pvtest_kicks_event(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, pvring_kicks_disable(&d->ring), 0);
 		pvtest_notify_turn(d, 1);
 		KUNIT_EXPECT_EQ(test, pvtest_avail_event(d), (u16)(65534 + i));
-		KUNIT_EXPECT_EQ(test, d->used->flags, cpu_to_le16(0));
+		KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), 0);
 	}
 }
 
@@ -212,16 +211,17 @@ static void pvtest_kicks_race(struct kunit *test)
 static void pvtest_kicks_inherited(struct kunit *test)
 {
 	struct pvtest_ring *d;
-	unsigned int disable;
+	unsigned int i;
 
-	for (disable = 0; disable <= 1; disable++) {
+	for (i = 0; i < 4; i++) {
 		d = pvtest_notify_make(test, false);
 		d->used->flags = cpu_to_le16(PVTEST_NO_NOTIFY);
-		pvtest_restart(d, 100);
-		if (disable)
+		if (i & 1)
+			pvtest_restart(d, 100);
+		if (i & 2)
 			KUNIT_EXPECT_EQ(test, pvring_kicks_disable(&d->ring), 0);
 		KUNIT_EXPECT_EQ(test, pvring_kicks_enable(&d->ring), 0);
-		KUNIT_EXPECT_EQ(test, d->used->flags, cpu_to_le16(0));
+		KUNIT_EXPECT_EQ(test, le16_to_cpu(d->used->flags), 0);
 	}
 }
 

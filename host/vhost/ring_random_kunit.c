@@ -39,7 +39,10 @@ struct pvmodel_buf {
  * @out_len: bytes to be read
  * @in_len: bytes that can be written
  * @written: bytes that were
- * @nin: pieces to write to, as the engine gave them
+ * @nin: pieces in @in
+ * @desc: the descriptors, its head first
+ * @buf: the buffers
+ * @in: where to write, as the engine gave it
  */
 struct pvmodel_chain {
 	u32 seq;
@@ -254,20 +257,22 @@ static void pvmodel_fill_bytes(struct pvmodel *m, struct pvmodel_chain *c)
 
 static void pvmodel_make(struct pvmodel *m)
 {
-	unsigned int total = 1 + pvmodel_random(m, PVMODEL_MAX_DESC), direct = total, i;
+	unsigned int total = 1 + pvmodel_random(m, PVMODEL_MAX_DESC);
+	unsigned int direct = total, ndesc, i;
 	struct pvmodel_chain *c;
 	u16 head;
 
 	if (m->cfg.indirect && pvmodel_random(m, 2))
 		direct = pvmodel_random(m, total);
-	if (direct + (direct < total) > m->free.n)
+	ndesc = direct == total ? total : direct + 1;
+	if (ndesc > m->free.n)
 		return;
 
 	head = m->free.head[pvmodel_random(m, m->free.n)];
 	c = &m->chain[head];
 	*c = (struct pvmodel_chain) {
 		.seq = m->made++,
-		.ndesc = direct + (direct < total),
+		.ndesc = ndesc,
 		.nout = pvmodel_random(m, total + 1),
 		.nbuf = total,
 	};
@@ -560,8 +565,7 @@ static struct pvmodel *pvmodel_alloc(struct kunit *test, const struct pvmodel_ru
 	m->queued.head = pvtest_room(d, p->num * sizeof(u16));
 	m->popped.head = pvtest_room(d, p->num * sizeof(u16));
 	m->done.head = pvtest_room(d, p->num * sizeof(u16));
-	m->block = pvtest_room(d, (p->num * PVMODEL_PER_DESC / PVMODEL_ARENA + 1) *
-			       sizeof(u16));
+	m->block = pvtest_room(d, p->num * 2 * sizeof(u16));
 	return m;
 }
 

@@ -148,6 +148,7 @@ static void fault_place(struct kunit *test)
 /* A backend that completes what it has not got is told so, and stopped. */
 static void fault_complete(struct kunit *test)
 {
+	static const u16 heads[] = { 1, 2, 16, 65535 };
 	struct pvtest_ring *d = fault_make(test);
 	unsigned int i;
 
@@ -155,10 +156,10 @@ static void fault_complete(struct kunit *test)
 	pvring_complete(&d->ring, 1, 0);
 	KUNIT_EXPECT_EQ(test, unit_warnings, 0U);
 	unit_warnings_expected = true;
-	for (i = 0; i < 4; i++)
-		pvring_complete(&d->ring, (u16[]){ 1, 2, 16, 65535 }[i], 0);
-	for (i = 0; i < 4; i++)
-		pvring_forget(&d->ring, (u16[]){ 1, 2, 16, 65535 }[i]);
+	for (i = 0; i < ARRAY_SIZE(heads); i++)
+		pvring_complete(&d->ring, heads[i], 0);
+	for (i = 0; i < ARRAY_SIZE(heads); i++)
+		pvring_forget(&d->ring, heads[i]);
 	KUNIT_EXPECT_EQ(test, unit_warnings, 8U);
 	KUNIT_EXPECT_EQ(test, d->ring.inflight, 2);
 	KUNIT_EXPECT_EQ(test, d->ring.npending, 1);

@@ -49,7 +49,7 @@ struct kunit_suite {
 #define KUNIT_ARRAY_PARAM(row, array, describe)				\
 static const void *row##_gen_params(const void *prev, char *desc)	\
 {									\
-	typeof((array)[0]) *next;					\
+	typeof(&(array)[0]) next;					\
 									\
 	next = prev ? (typeof(next))prev + 1 : (array);			\
 	if (next == (array) + ARRAY_SIZE(array))			\
@@ -57,14 +57,14 @@ static const void *row##_gen_params(const void *prev, char *desc)	\
 	(describe)(next, desc);						\
 	return next;							\
 }									\
-_Static_assert(1, #row)
+struct kunit
 
 #define kunit_test_suite(suite)						\
 static void __attribute__((__constructor__)) unit_add_##suite(void)	\
 {									\
 	unit_suite_add(&(suite));					\
 }									\
-_Static_assert(1, #suite)
+struct kunit
 
 void unit_suite_add(struct kunit_suite *suite);
 void unit_fail(struct kunit *test, bool fatal, const char *file, int line,

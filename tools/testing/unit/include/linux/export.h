@@ -2,6 +2,6 @@
 #ifndef _UNIT_LINUX_EXPORT_H
 #define _UNIT_LINUX_EXPORT_H
 
-#define EXPORT_SYMBOL_GPL(symbol)	_Static_assert(1, #symbol)
+#define EXPORT_SYMBOL_GPL(symbol)	struct module
 
 #endif

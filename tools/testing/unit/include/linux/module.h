@@ -4,7 +4,7 @@
 
 #include <linux/export.h>
 
-#define MODULE_LICENSE(text)		_Static_assert(1, text)
-#define MODULE_DESCRIPTION(text)	_Static_assert(1, text)
+#define MODULE_LICENSE(text)		struct module
+#define MODULE_DESCRIPTION(text)	struct module
 
 #endif

@@ -19,6 +19,8 @@ static inline size_t size_add(size_t a, size_t b)
 }
 
 #define struct_size(p, member, n)					\
-	size_add(sizeof(*(p)), size_mul(sizeof((p)->member[0]), n))
+	size_add(sizeof(*(p)),						\
+		 size_mul(offsetof(typeof(*(p)), member[1]) -		\
+			  offsetof(typeof(*(p)), member[0]), n))
 
 #endif
