@@ -51,7 +51,7 @@ static int pvblk_part_grow(struct pvblk_req *req)
 	struct pvblk_part *prev = req->last, *part;
 
 	part = kmalloc(struct_size(part, vec, BIO_MAX_VECS),
-		       GFP_NOIO | __GFP_NOWARN);
+		       GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!part)
 		return -ENOMEM;
 
@@ -207,10 +207,10 @@ static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvring_seg *seg,
 {
 	struct pvblk_bounce *b;
 
-	b = kmalloc(struct_size(b, seg, nseg), GFP_NOIO);
+	b = kmalloc(struct_size(b, seg, nseg), GFP_NOIO | __GFP_ACCOUNT);
 	if (!b)
 		return NULL;
-	b->data = kvmalloc(len, GFP_NOIO);
+	b->data = kvmalloc(len, GFP_NOIO | __GFP_ACCOUNT);
 	if (!b->data) {
 		kfree(b);
 		return NULL;

@@ -3,10 +3,11 @@
  * The vDPA management device: it makes a vDPA device of a disk in configfs when
  * the operator says "vdpa dev add".
  */
-#include <linux/dma-mapping.h>
+#include <linux/rcupdate.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <linux/wait_bit.h>
 #include <uapi/linux/vdpa.h>
 
 #include "vdpa.h"
@@ -19,6 +20,9 @@ static const u64 pvblk_features =
 	BIT_ULL(VIRTIO_BLK_F_RO) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
 	BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |
 	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ);
+
+/* Devices whose memory is not freed yet: whoever holds one can outlive it. */
+static atomic_t pvblk_devs = ATOMIC_INIT(0);
 
 #define pvblk_dev_err(name, fmt, ...)					\
 	pr_err(PVBLK_MODULE ": %s: " fmt "\n", name, ##__VA_ARGS__)
@@ -104,6 +108,11 @@ static int pvblk_disk_check(struct pvblk_disk *disk, const char *name,
 	}
 
 	least = bdev_logical_block_size(disk->store.bdev);
+	if (least > PAGE_SIZE || bdev_is_zoned(disk->store.bdev)) {
+		pvblk_dev_err(name, "path: %s is zoned, or has blocks of more than %lu bytes; such stores are not supported",
+			      disk->path, PAGE_SIZE);
+		return -EOPNOTSUPP;
+	}
 	*block_size = disk->block_size ?: least;
 	if (*block_size < least) {
 		pvblk_dev_err(name, "block_size: %u is below %u, that of %s",
@@ -135,6 +144,18 @@ static int pvblk_alloc_queues(struct pvblk_dev *dev, unsigned int n)
 	return 0;
 }
 
+/**
+ * pvblk_dev_gone() - a device is freed
+ */
+void pvblk_dev_gone(void)
+{
+	/* Pairs with synchronize_rcu() in pvblk_vdpa_exit(). */
+	rcu_read_lock();
+	if (atomic_dec_and_test(&pvblk_devs))
+		wake_up_var(&pvblk_devs);
+	rcu_read_unlock();
+}
+
 static struct pvblk_dev *pvblk_dev_alloc(struct pvblk_disk *disk,
 					 const char *name)
 {
@@ -146,6 +167,7 @@ static struct pvblk_dev *pvblk_dev_alloc(struct pvblk_disk *disk,
 	if (IS_ERR(vdpa))
 		return ERR_CAST(vdpa);
 
+	atomic_inc(&pvblk_devs);
 	dev = to_pvblk_dev(vdpa);
 	dev->disk = disk;
 	mutex_init(&dev->lock);
@@ -283,4 +305,8 @@ void pvblk_vdpa_exit(void)
 {
 	vdpa_mgmtdev_unregister(&pvblk_mgmtdev);
 	root_device_unregister(pvblk_mgmtdev.device);
+
+	wait_var_event(&pvblk_devs, !atomic_read(&pvblk_devs));
+	/* The last one may still be on its way out of pvblk_dev_gone(). */
+	synchronize_rcu();
 }

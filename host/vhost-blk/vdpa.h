@@ -59,5 +59,6 @@ static inline struct pvblk_dev *to_pvblk_dev(struct vdpa_device *vdpa)
 
 void pvblk_dev_broken(void *arg);
 void pvblk_dev_reset(struct pvblk_dev *dev);
+void pvblk_dev_gone(void);
 
 #endif

@@ -34,8 +34,12 @@ static bool pvblk_bound_to_kernel(const struct pvblk_dev *dev)
 static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 				u64 driver, u64 device)
 {
+	const u64 iova[PVDEV_AREAS] = {
+		[PVDEV_DESC] = desc,
+		[PVDEV_DRIVER] = driver,
+		[PVDEV_DEVICE] = device,
+	};
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
-	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
 
 	/* virtio 1.4, 2.7. */
 	if (!IS_ALIGNED(desc, 16) || !IS_ALIGNED(driver, 2) ||
@@ -45,22 +49,20 @@ static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 		return -EINVAL;
 	}
 
-	mutex_lock(&q->vq.lock);
-	q->vq.iova[PVDEV_DESC] = desc;
-	q->vq.iova[PVDEV_DRIVER] = driver;
-	q->vq.iova[PVDEV_DEVICE] = device;
-	mutex_unlock(&q->vq.lock);
+	mutex_lock(&dev->lock);
+	pvdev_vq_set_areas(&pvblk_dev_queue(dev, idx)->vq, iova);
+	mutex_unlock(&dev->lock);
 	return 0;
 }
 
 static void pvblk_set_vq_num(struct vdpa_device *vdpa, u16 idx, u32 num)
 {
-	struct pvblk_queue *q = pvblk_dev_queue(to_pvblk_dev(vdpa), idx);
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 
-	mutex_lock(&q->vq.lock);
-	/* Bounds are checked when the queue starts. */
-	q->vq.config.num = num;
-	mutex_unlock(&q->vq.lock);
+	/* For the next start, which checks its bounds. */
+	mutex_lock(&dev->lock);
+	pvblk_dev_queue(dev, idx)->vq.config.num = num;
+	mutex_unlock(&dev->lock);
 }
 
 static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
@@ -106,17 +108,26 @@ err_start:
 	return err;
 }
 
+/* A queue that was made ready before goes on where it was stopped. */
+static int pvblk_go_queue(struct pvblk_dev *dev, u16 idx)
+{
+	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+
+	return q->req ? pvdev_vq_resume(&q->vq) : pvblk_start_queue(dev, idx);
+}
+
 static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
 {
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	bool running;
 
 	mutex_lock(&dev->lock);
+	running = (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) && !dev->suspended;
 	if (!ready)
 		pvdev_vq_suspend(&pvblk_dev_queue(dev, idx)->vq);
-	else if (!dev->ready[idx] && (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
-		 !dev->suspended && pvblk_start_queue(dev, idx))
+	else if (!dev->ready[idx] && running && pvblk_go_queue(dev, idx))
 		ready = false;
-	dev->ready[idx] = ready;
+	WRITE_ONCE(dev->ready[idx], ready);
 	mutex_unlock(&dev->lock);
 }
 
@@ -129,13 +140,13 @@ static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 			      const struct vdpa_vq_state *state)
 {
 	struct pvblk_queue *q = pvblk_dev_queue(to_pvblk_dev(vdpa), idx);
+	/* Every stop has drained the ring: both indices are the same. */
+	const struct pvring_state s = {
+		.avail_idx = state->split.avail_index,
+		.used_idx = state->split.avail_index,
+	};
 
-	/* Every other stop has drained: both indices are the same. */
-	mutex_lock(&q->vq.lock);
-	q->vq.state.avail_idx = state->split.avail_index;
-	q->vq.state.used_idx = state->split.avail_index;
-	mutex_unlock(&q->vq.lock);
-	return 0;
+	return pvdev_vq_set_state(&q->vq, &s);
 }
 
 static int pvblk_get_vq_state(struct vdpa_device *vdpa, u16 idx,
@@ -342,7 +353,7 @@ static int pvblk_resume(struct vdpa_device *vdpa)
 	mutex_lock(&dev->lock);
 	for (i = 0; i < dev->pvdev.nvqs && !err; i++)
 		if (dev->ready[i])
-			err = pvdev_vq_resume(&dev->queue[i]->vq);
+			err = pvblk_go_queue(dev, i);
 	dev->suspended = err;
 	mutex_unlock(&dev->lock);
 	return err;
@@ -381,6 +392,10 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 	if (dev->driver_features & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)) {
 		dev->config.wce = *(const u8 *)buf & 1;
 		pvblk_update_cache_mode(dev);
+		/* What was completed before is to be durable as well. */
+		if (!dev->config.wce && !dev->target.readonly &&
+		    blkdev_issue_flush(dev->target.bdev))
+			pvdev_warn(&dev->pvdev, "the store can't be flushed\n");
 	}
 	mutex_unlock(&dev->lock);
 }
@@ -471,6 +486,7 @@ static void pvblk_free(struct vdpa_device *vdpa)
 	pvdev_destroy(&dev->pvdev);
 	for (i = 0; i < dev->pvdev.nvqs; i++)
 		pvblk_queue_free(dev->queue[i]);
+	pvblk_dev_gone();
 }
 
 const struct vdpa_config_ops pvblk_vdpa_ops = {

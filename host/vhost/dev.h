@@ -144,6 +144,8 @@ int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
+void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS]);
+int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state);
 void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state);
 void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
 		       void *arg);

@@ -169,19 +169,21 @@ free_pages:
  * @map: the result; valid for as long as @t is held
  *
  * Context: may sleep.
- * Return: 0; -EFAULT where the area isn't guest memory with @perm, or not one
- * piece of the owner's address space; -ENOMEM.
+ * Return: 0; -EFAULT where the area isn't guest memory with @perm, -EXDEV where
+ * it isn't one piece of the owner's address space; -ENOMEM.
  */
 int pvmem_map_area(const struct pvmem_table *t, u64 iova, size_t len, u32 perm,
 		   struct pvmem_map *map)
 {
 	struct pvring_seg seg;
+	int n;
 
 	if (t->kind == PVMEM_PHYS)
 		return pvmem_map_phys(t, iova, len, perm, map);
 
-	if (pvmem_translate(t, iova, len, perm, &seg, 1) != 1)
-		return -EFAULT;
+	n = pvmem_translate(t, iova, len, perm, &seg, 1);
+	if (n < 0)
+		return n == -ENOSPC ? -EXDEV : n;
 	map->addr = seg.addr;
 	map->vmap = NULL;
 	return 0;

@@ -198,7 +198,9 @@ static __always_inline int pvsplit_read_table(struct pvring *r,
 	len = min_t(u32, len, PVSPLIT_DESC_SIZE * b->max_table);
 	n = pvmem_translate(t, d->addr, len, PVMEM_READ, seg, ARRAY_SIZE(seg));
 	if (unlikely(n < 0))
-		return pvring_broken(r, "indirect table outside of the mapped memory");
+		return pvring_broken(r, n == -ENOSPC ?
+				     "indirect table in too many pieces" :
+				     "indirect table outside of the mapped memory");
 
 	for (i = 0; i < n; i++) {
 		err = pvmem_copy_from(kind, (void *)b->table + done,

@@ -40,9 +40,18 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	return again;
 }
 
+/* Somebody else may still have the device: let him see that it is dead. */
 static void pvdev_vq_worker_gone(struct pvworker *w)
 {
-	wake_up(&container_of(w, struct pvdev_vq, worker)->wait);
+	struct pvdev_vq *vq = container_of(w, struct pvdev_vq, worker);
+
+	mutex_lock(&vq->lock);
+	if (vq->running && !vq->broken) {
+		vq->broken = true;
+		vq->dev->ops->broken(vq);
+	}
+	mutex_unlock(&vq->lock);
+	wake_up(&vq->wait);
 }
 
 /**
@@ -193,6 +202,17 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_resume);
 
+static void pvdev_vq_unmap(struct pvdev_vq *vq)
+{
+	unsigned int i;
+
+	mutex_lock(&vq->mem_lock);
+	for (i = 0; i < PVDEV_AREAS; i++)
+		pvmem_unmap_area(&vq->map[i]);
+	vq->mapped = false;
+	mutex_unlock(&vq->mem_lock);
+}
+
 /**
  * pvdev_vq_reset() - stop a queue and forget its ring
  * @vq: the queue; one that isn't running is allowed
@@ -203,20 +223,13 @@ EXPORT_SYMBOL_GPL(pvdev_vq_resume);
  */
 void pvdev_vq_reset(struct pvdev_vq *vq)
 {
-	unsigned int i;
-
 	pvdev_vq_stop_turns(vq);
 	pvworker_stop(&vq->worker);
 	if (vq->batch)
 		pvdev_vq_drop(vq);
 
-	mutex_lock(&vq->mem_lock);
-	for (i = 0; i < PVDEV_AREAS; i++)
-		pvmem_unmap_area(&vq->map[i]);
-	vq->mapped = false;
-	mutex_unlock(&vq->mem_lock);
-
 	mutex_lock(&vq->lock);
+	pvdev_vq_unmap(vq);
 	pvring_batch_free(vq->batch);
 	vq->batch = NULL;
 	pvring_destroy(&vq->ring);
@@ -260,6 +273,46 @@ void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node)
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_done);
+
+/**
+ * pvdev_vq_set_areas() - say where a queue's ring is
+ * @vq: the queue; not running
+ * @iova: the areas, by &enum pvdev_area
+ *
+ * Context: may sleep.
+ */
+void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS])
+{
+	mutex_lock(&vq->lock);
+	memcpy(vq->iova, iova, sizeof(vq->iova));
+	pvdev_vq_unmap(vq);
+	mutex_unlock(&vq->lock);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_set_areas);
+
+/**
+ * pvdev_vq_set_state() - say where a queue's ring is to go on
+ * @vq: the queue; not running
+ * @state: from pvdev_vq_get_state(), or from the VMM: any value is safe
+ *
+ * Context: may sleep.
+ * Return: 0, or -EBUSY for a queue with chains in flight.
+ */
+int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
+{
+	int err = 0;
+
+	mutex_lock(&vq->lock);
+	if (vq->running || vq->ring.inflight || vq->ring.npending)
+		err = -EBUSY;
+	else if (vq->batch)
+		pvring_set_state(&vq->ring, state);
+	else
+		vq->state = *state;
+	mutex_unlock(&vq->lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_set_state);
 
 /**
  * pvdev_vq_get_state() - where a queue's ring stands

@@ -22,11 +22,11 @@ static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 		[PVDEV_DRIVER] = PVMEM_READ,
 		[PVDEV_DEVICE] = PVMEM_WRITE,
 	};
-	const struct pvring_config *cfg = &vq->config;
+	const struct pvring *r = &vq->ring;
 	const size_t size[PVDEV_AREAS] = {
-		[PVDEV_DESC] = pvring_desc_size(cfg->format, cfg->num),
-		[PVDEV_DRIVER] = pvring_driver_size(cfg->format, cfg->num),
-		[PVDEV_DEVICE] = pvring_device_size(cfg->format, cfg->num),
+		[PVDEV_DESC] = pvring_desc_size(r->format, r->num),
+		[PVDEV_DRIVER] = pvring_driver_size(r->format, r->num),
+		[PVDEV_DEVICE] = pvring_device_size(r->format, r->num),
 	};
 	unsigned int i;
 	int err = 0;
@@ -77,8 +77,12 @@ out:
 	return err;
 }
 
-static const char *pvdev_unmapped_why(const struct pvdev *dev)
+static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 {
+	if (err == -EXDEV)
+		return "its ring is spread over memory that is not one piece in the VMM";
+	if (err != -EFAULT)
+		return "there is no memory to map its ring";
 	return dev->kind == PVMEM_USER ?
 		"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa" :
 		"its ring is in memory that the VMM did not map";
@@ -103,9 +107,7 @@ static int pvdev_vq_enter(struct pvdev_vq *vq)
 
 		err = pvdev_vq_map(vq);
 		if (err) {
-			pvdev_vq_break(vq, err == -EFAULT ?
-				       pvdev_unmapped_why(vq->dev) :
-				       "no memory to map its ring");
+			pvdev_vq_break(vq, pvdev_unmapped_why(vq->dev, err));
 			goto err_broken;
 		}
 	}
