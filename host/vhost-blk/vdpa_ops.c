@@ -84,6 +84,10 @@ static int pvblk_start_queue(struct pvblk_dev *dev, u16 idx)
 	u64 f = dev->driver_features;
 	int err = -EINVAL;
 
+	/* QEMU makes all queues ready, those as well that no driver set up. */
+	if (!cfg->num)
+		return 0;
+
 	if (!dev->identity && dev->pvdev.kind == PVMEM_USER &&
 	    current->mm != dev->mm) {
 		pvdev_warn(&dev->pvdev, "queue %u: only the process that owns the device can start it\n",

@@ -234,6 +234,8 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	vq->batch = NULL;
 	pvring_destroy(&vq->ring);
 	vq->ring = (struct pvring) { };
+	vq->config = (struct pvring_config) { };
+	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->state = (struct pvring_state) { };
 	vq->broken = false;
 	mutex_unlock(&vq->lock);

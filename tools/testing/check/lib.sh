@@ -45,9 +45,10 @@ nothing() {
 	[ -z "$found" ] || { echo "$found"; return 1; }
 }
 
-# builder COMMAND [ARG]... - run it in the builder tree
+# builder COMMAND [ARG]... - run it in the builder tree, where BINDS are there too
+BINDS=()
 builder() {
-	nice "$VM_DIR/in-builder.sh" "$@"
+	nice "$VM_DIR/in-builder.sh" "${BINDS[@]}" "$@"
 }
 
 # make_modules VARIABLE=VALUE... - make modules in the builder tree, one at a
@@ -66,4 +67,20 @@ sources() {
 		while IFS= read -r file; do
 			[ ! -f "$TOP_DIR/$file" ] || echo "$file"
 		done
+}
+
+# stage_payload DIR BUILT - what the virtual host gets: the modules that were
+# built below BUILT, and all that may have to run there
+stage_payload() {
+	local stage=$1 built=$2 testing=$TOP_DIR/tools/testing
+
+	rm -rf "$stage"
+	mkdir -p "$stage/selftests"
+	(cd "$built" && find host -name '*.ko' -exec cp --parents -t "$stage" {} +)
+	builder make -C "$testing/selftests" O="$TOP_DIR/build/selftests"
+	find "$TOP_DIR/build/selftests" -maxdepth 1 -type f -executable \
+		-exec cp -t "$stage/selftests" {} +
+	cp "$testing"/selftests/*.sh "$stage/selftests/"
+	cp -r "$CHECK_DIR/guest" "$stage/check"
+	cp -r "$testing/demo/host" "$stage/demo"
 }

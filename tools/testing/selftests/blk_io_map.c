@@ -119,44 +119,83 @@ static int map_adjacent(void *ctx)
 	return 0;
 }
 
-/* Maps memory a page at a time, every other page by way of another mapping of it if it is shared. */
-static int map_by_pages(struct env *e, const uint8_t *alias, size_t pages)
+/* Maps [@start, @start + @pages pages) a page at a time, every other one by way of @alias, the rest as it is. */
+static int map_by_pages(struct env *e, const uint8_t *alias, size_t start, size_t pages)
 {
 	struct gmem *m = &e->b.mem;
-	size_t i;
+	size_t end = start + pages * PAGE, off;
 
 	CHECK_OK(vhost_iotlb_batch_begin(&e->b.v));
 	CHECK_OK(vhost_unmap_gmem(&e->b.v, m));
-	for (i = 0; i < pages; i++)
-		CHECK_OK(vhost_iotlb_map(&e->b.v, m->iova + i * PAGE, PAGE,
-					 (i % 2 ? alias : m->va) + i * PAGE, VHOST_ACCESS_RW));
-	CHECK_OK(vhost_iotlb_map(&e->b.v, m->iova + pages * PAGE, m->size - pages * PAGE,
-				 m->va + pages * PAGE, VHOST_ACCESS_RW));
+	if (start)
+		CHECK_OK(vhost_iotlb_map(&e->b.v, m->iova, start, m->va, VHOST_ACCESS_RW));
+	for (off = start; off < end; off += PAGE)
+		CHECK_OK(vhost_iotlb_map(&e->b.v, m->iova + off, PAGE,
+					 (off / PAGE % 2 ? alias : m->va) + off, VHOST_ACCESS_RW));
+	CHECK_OK(vhost_iotlb_map(&e->b.v, m->iova + end, m->size - end, m->va + end,
+				 VHOST_ACCESS_RW));
 	CHECK_OK(vhost_iotlb_batch_end(&e->b.v));
 	return 0;
 }
 
-/* Rings, tables, headers and buffers that no single map holds. */
-static int map_scattered(void *ctx)
+/* Another mapping of the same memory, where it is shared; else there is but one. */
+static uint8_t *alias_of(const struct gmem *m)
+{
+	if (m->fd < 0)
+		return m->va;
+	return mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+}
+
+static void drop_alias(const struct gmem *m, uint8_t *alias)
+{
+	if (alias != m->va)
+		munmap(alias, m->size);
+}
+
+#define RING_PAGES	512	/* enough for the rings of the first queue, its tables included */
+
+/* Every page a map of its own, in line for the VMM. */
+static int map_page_by_page(void *ctx)
+{
+	struct env *e = ctx;
+
+	CHECK_OK(blk_reset(&e->b));
+	CHECK_PASS(map_by_pages(e, e->b.mem.va, 0, RING_PAGES));
+	CHECK_OK(blk_restart(&e->b, 0));
+	return env_verify(e);
+}
+
+/* Buffers and headers no two pages of which adjoin in the VMM. */
+static int map_scattered_buffers(void *ctx)
 {
 	struct env *e = ctx;
 	struct gmem *m = &e->b.mem;
-	size_t pages = 512;
-	uint8_t *alias = m->va, *buf;
+	uint8_t *alias = alias_of(m), *buf = gmem_alloc(m, 64 * PAGE, PAGE);
 
-	CHECK_OK(blk_reset(&e->b));
-	if (m->fd >= 0)
-		alias = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 	CHECK(alias != MAP_FAILED, "mmap: %s", strerror(errno));
-	CHECK_PASS(map_by_pages(e, alias, pages));
+	CHECK_OK(blk_reset(&e->b));
+	CHECK_PASS(map_by_pages(e, alias, buf - m->va, 64));
 	CHECK_OK(blk_restart(&e->b, 0));
-	buf = m->va + PAGE * 4 + 100;
-	if (m->used < pages * PAGE)
-		buf = gmem_alloc(m, LEN + 100, PAGE) + 100;
-	CHECK_PASS(check_iova(e, 0, buf, gmem_iova(m, buf), LEN, 9));
+	e->b.reqs[0].hdr = (void *)(buf + PAGE - 7);
+	CHECK_PASS(check_iova(e, 0, buf + PAGE + 100, gmem_iova(m, buf) + PAGE + 100, LEN, 9));
+	CHECK_PASS(check_iova(e, 0, buf + 2 * PAGE, gmem_iova(m, buf) + 2 * PAGE, LEN, 10));
+	drop_alias(m, alias);
+	return 0;
+}
+
+/* Rings and tables no two pages of which adjoin in the VMM. */
+static int map_scattered_rings(void *ctx)
+{
+	struct env *e = ctx;
+	struct gmem *m = &e->b.mem;
+	uint8_t *alias = alias_of(m);
+
+	CHECK(alias != MAP_FAILED, "mmap: %s", strerror(errno));
+	CHECK_OK(blk_reset(&e->b));
+	CHECK_PASS(map_by_pages(e, alias, 0, RING_PAGES));
+	CHECK_OK(blk_restart(&e->b, 0));
 	CHECK_PASS(env_verify(e));
-	if (alias != m->va)
-		munmap(alias, m->size);
+	drop_alias(m, alias);
 	return 0;
 }
 
@@ -262,7 +301,9 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(map_at_zero),
 	KTAP_TEST(map_at_end),
 	KTAP_TEST(map_adjacent),
-	KTAP_TEST(map_scattered),
+	KTAP_TEST(map_page_by_page),
+	KTAP_TEST(map_scattered_buffers),
+	KTAP_TEST(map_scattered_rings),
 	KTAP_TEST(map_readonly_rings),
 	KTAP_TEST(map_change_beneath),
 };

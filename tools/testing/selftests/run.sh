@@ -12,7 +12,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1
 ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
-	bad_va bad_pa scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
+	bad_va bad_pa bad_4k scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
 SIZE_MIB=96
 SERIAL=pvio-test-0123456789
 
@@ -61,6 +61,18 @@ part_io_many_queues() {
 
 part_io_readonly() {
 	on_disk va blk_io --readonly --serial "$SERIAL" -- queues=2 readonly=1
+}
+
+part_bad_va() {
+	on_disk va blk_bad -- queues=4
+}
+
+part_bad_pa() {
+	on_disk pa blk_bad -- queues=4
+}
+
+part_bad_4k() {
+	on_disk va blk_bad --only request -- queues=2 block_size=4096
 }
 
 # subtest PART - its KTAP indented, then its result

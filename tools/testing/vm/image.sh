@@ -1,26 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Make, once, the root file system of the virtual host: an ext4 image of Debian
-# trixie with QEMU, what tests need, and the modules of the builder tree's
-# kernels. Prints its path. It holds no init: run.sh brings that.
+# trixie with QEMU and what tests need. Prints its path. It holds neither init
+# nor modules: those come with the kernel that run.sh boots.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PACKAGES="acl busybox-static cryptsetup-bin dmsetup e2fsprogs fio iproute2 jq
 	keyutils kmod libasan8 libubsan1 mount procps psmisc python3-minimal
 	qemu-system-x86 seabios socat strace util-linux util-linux-extra xfsprogs"
-
-# Modules of hardware that the virtual host can't have.
-LEFT_OUT="sound drivers/accel drivers/bluetooth drivers/comedi drivers/dma drivers/edac
-	drivers/extcon drivers/gpu drivers/hid drivers/hwmon drivers/i2c drivers/iio
-	drivers/infiniband drivers/input drivers/isdn drivers/leds drivers/media
-	drivers/message drivers/mfd drivers/misc drivers/mmc drivers/mtd
-	drivers/net/can drivers/net/dsa drivers/net/ethernet drivers/net/phy
-	drivers/net/usb drivers/net/wireless drivers/net/wwan drivers/nfc drivers/pinctrl
-	drivers/platform drivers/power drivers/regulator drivers/soundwire drivers/spi
-	drivers/staging drivers/thunderbolt drivers/tty drivers/usb drivers/video
-	fs/bcachefs fs/ceph fs/gfs2 fs/nfs fs/nfsd fs/ocfs2 fs/smb net/bluetooth
-	net/mac80211 net/wireless"
 
 SPARE_MIB=1024
 
@@ -30,18 +18,6 @@ sources() {
 		deb http://deb.debian.org/debian trixie-updates main
 		deb http://deb.debian.org/debian-security trixie-security main
 	END
-}
-
-copy_modules() {
-	local from=$1 root=$2 release=$3 dir
-
-	mkdir -p "$root/usr/lib/modules"
-	cp -a "$from/lib/modules/$release" "$root/usr/lib/modules/"
-	for dir in $LEFT_OUT; do
-		rm -rf "$root/usr/lib/modules/$release/kernel/$dir"
-	done
-	rm -f "$root/usr/lib/modules/$release"/{build,source,vmlinuz,System.map}
-	chroot "$root" depmod "$release"
 }
 
 trim() {
@@ -54,7 +30,7 @@ trim() {
 }
 
 make_image() {
-	local image=$1 root=$1.root release options mib
+	local image=$1 root=$1.root options mib
 
 	mapfile -t options < <(acquire_options)
 	say "making the virtual host's image, this takes a few minutes"
@@ -63,9 +39,6 @@ make_image() {
 		"${options[@]}" --aptopt='APT::Install-Recommends "false"' \
 		--aptopt='Acquire::Languages "none"' --include="$(echo $PACKAGES | tr ' ' ,)" \
 		trixie "$root" -
-	for release in $("$VM_DIR/kver.sh"); do
-		copy_modules "$TREE/opt/kernels/$release" "$root" "$release"
-	done
 	trim "$root"
 	mib=$(du -sm --apparent-size "$root" | cut -f1)
 	mib=$((mib + mib / 5 + SPARE_MIB))
@@ -74,9 +47,7 @@ make_image() {
 	rm -rf --one-file-system "$root"
 }
 
-TREE=$("$VM_DIR/builder.sh")
-IMAGE=$CACHE_DIR/image-$( (echo "1 $PACKAGES $LEFT_OUT $SPARE_MIB"; sources
-	"$VM_DIR/kver.sh") | hash_of).ext4
+IMAGE=$CACHE_DIR/image-$( (echo "2 $PACKAGES $SPARE_MIB"; sources) | hash_of).ext4
 if [ ! -e "$IMAGE" ]; then
 	need_root
 	need_tools mmdebstrap=mmdebstrap

@@ -61,6 +61,6 @@ DIR=$(realpath "$2")
 EXTRA=("${@:3}")
 INITRAMFS=$CACHE_DIR/initramfs-$( (echo "1 $RELEASE $DIR $MODULES ${EXTRA[*]}"
 	cat "$VM_DIR/guest/initramfs-init" "$VM_DIR/guest/host-init"
-	stat -c %Y "$DIR/lib/modules/$RELEASE") | hash_of).gz
+	modules_stamp "$DIR/lib/modules/$RELEASE") | hash_of).gz
 cached "$INITRAMFS" make_initramfs
 echo "$INITRAMFS"

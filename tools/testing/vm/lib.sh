@@ -52,6 +52,11 @@ hash_of() {
 	sha256sum | cut -c1-12
 }
 
+# modules_stamp DIR - changes when modules are installed there anew
+modules_stamp() {
+	stat -c '%Y %s' "$1" "$1/modules.dep"
+}
+
 # cached PATH FUNCTION - unless PATH exists, have FUNCTION make it at the
 # temporary path it is given and move that into place, one process at a time
 cached() {

@@ -18,13 +18,13 @@ usage() {
 	  --payload PATH...    copied to /payload, as cp -a does it: PATH/. is what is in PATH
 	  --disk FILE[=NAME]   a raw image as /dev/pvio/NAME; writes to it are lost
 	  --smp N              virtual CPUs, 2
-	  --mem SIZE           memory, 4G
+	  --mem SIZE           memory, 4G; 2G with the debug kernel, which looks through it
 	  --scratch SIZE       the empty disk /dev/pvio/scratch, 4G
 	  --icount             emulate with instruction counting, one CPU
 	  --append WORDS       more for the kernel's command line
 	  --env NAME=VALUE     set in the script's environment
 	  --allow REGEX        console lines that are no failure
-	  --no-leak-scan       do not ask kmemleak at the end
+	  --no-kmemleak        the debug kernel boots in half the time and finds no leak
 	  --limit SECONDS      without any output so long, it hangs: 300
 	The script finds \$PAYLOAD (/payload, where it starts), \$RESULTS, a directory
 	whose content is copied to DIR, and \$PAYLOAD/ktap.sh. SCRIPT is a file here, or
@@ -36,7 +36,7 @@ usage() {
 }
 
 NAME='' IMAGE='' MODULES='' SCRIPT='' OUT='' ICOUNT='' APPEND='' ALLOW=''
-SMP=2 MEM=4G SCRATCH=4G LIMIT=300
+SMP=2 MEM='' SCRATCH=4G LIMIT=300
 PAYLOAD=() DISKS=() ENVIRONMENT=() ARGS=()
 
 parse() {
@@ -52,7 +52,7 @@ parse() {
 		--append) APPEND="$APPEND $2"; shift ;;
 		--env) ENVIRONMENT+=("$2"); shift ;;
 		--allow) ALLOW=${ALLOW:+$ALLOW|}$2; shift ;;
-		--no-leak-scan) ENVIRONMENT+=(PVIO_LEAK_SCAN=0) ;;
+		--no-kmemleak) APPEND="$APPEND kmemleak=off" ;;
 		--limit) LIMIT=$2; shift ;;
 		--script) SCRIPT=$2; shift ;;
 		--out) OUT=$2; shift ;;
@@ -77,29 +77,30 @@ image_release() {
 	local offset
 
 	offset=$(od -An -tu2 -j $((0x20e)) -N2 "$1" | tr -d ' ')
-	tail -c +$((offset + 0x200 + 1)) "$1" | head -c 128 | tr '\0 ' '\n' | sed -n 1p
+	dd if="$1" bs=1 skip=$((offset + 0x200)) count=128 status=none |
+		tr '\0 ' '\n' | sed -n 1p
 }
 
 find_kernel() {
 	local dir
 
 	if [ -n "$IMAGE" ]; then
-		NAME=${NAME:-$(image_release "$IMAGE")}
+		[ -n "$MODULES" ] || die "--image needs --modules-dir"
 	elif [ "${NAME:=6.12}" = debug ]; then
 		dir=$("$VM_DIR/debug-kernel.sh")
 		IMAGE=$dir/bzImage
 		MODULES=$dir/modules
+		MEM=${MEM:-2G}
 	else
-		RELEASE=$("$VM_DIR/kver.sh" "$NAME")
-		dir=$("$VM_DIR/builder.sh")/opt/kernels/$RELEASE
-		IMAGE=$dir/vmlinuz
-		INITRAMFS=$("$VM_DIR/initramfs.sh" "$RELEASE" "$dir")
-		return
+		MODULES=$("$VM_DIR/builder.sh")/opt/kernels/$("$VM_DIR/kver.sh" "$NAME")
+		IMAGE=$MODULES/vmlinuz
 	fi
+	MEM=${MEM:-4G}
 	RELEASE=$(image_release "$IMAGE")
-	[ -n "$MODULES" ] || die "--image needs --modules-dir"
+	NAME=${NAME:-$RELEASE}
 	[ -d "$MODULES/lib/modules/$RELEASE" ] || die "no $MODULES/lib/modules/$RELEASE"
 	INITRAMFS=$("$VM_DIR/initramfs.sh" "$RELEASE" "$MODULES")
+	MODULES=$("$VM_DIR/modules-disk.sh" "$RELEASE" "$MODULES")
 }
 
 # A directory of results of an earlier run must not be taken for this one's.
@@ -117,25 +118,24 @@ make_out() {
 make_payload() {
 	local stage=$WORK/stage path
 
-	mkdir -p "$stage/payload"
-	cp "$VM_DIR/ktap.sh" "$stage/payload/"
+	mkdir -p "$stage"
+	cp "$VM_DIR/ktap.sh" "$stage/"
 	for path in "${PAYLOAD[@]}"; do
-		cp -a "$path" "$stage/payload/"
+		cp -a "$path" "$stage/"
 	done
 	if [ -f "$SCRIPT" ]; then
-		cp "$SCRIPT" "$stage/payload/.script"
-		SCRIPT=/payload/.script
+		cp "$SCRIPT" "$stage/.script"
+		SCRIPT=.script
 	else
-		SCRIPT=/payload/${SCRIPT#/payload/}
-		[ -f "$stage$SCRIPT" ] || die "no script $SCRIPT here or in the payload"
+		SCRIPT=${SCRIPT#/payload/}
+		[ -f "$stage/$SCRIPT" ] || die "no script $SCRIPT here or in the payload"
 	fi
-	chmod +x "$stage$SCRIPT"
-	printf '%s\0' "$SCRIPT" "${ARGS[@]}" >"$stage/payload/.args"
-	printf 'export %q\n' "PVIO_KERNEL=$NAME" "${ENVIRONMENT[@]}" >"$stage/payload/.env"
-	if [ -n "$MODULES" ]; then
-		mkdir -p "$stage/usr/lib/modules"
-		cp -a "$MODULES/lib/modules/$RELEASE" "$stage/usr/lib/modules/"
-	fi
+	chmod +x "$stage/$SCRIPT"
+	{
+		printf 'export %q\n' "PVIO_KERNEL=$NAME" "${ENVIRONMENT[@]}"
+		printf 'set --'
+		printf ' %q' "/payload/$SCRIPT" "${ARGS[@]}"
+	} >"$stage/.start"
 	tar -C "$stage" --owner=0 --group=0 --numeric-owner -Scf "$WORK/payload.tar" .
 	rm -rf "$stage"
 }
@@ -177,6 +177,7 @@ make_command() {
 	fi
 	QEMU+=(-smp "$SMP" -kernel "$IMAGE" -initrd "$INITRAMFS" -append "$words$APPEND")
 	add_disk "$ROOT" root "snapshot=on,cache=unsafe"
+	add_disk "$MODULES" modules "snapshot=on,cache=unsafe"
 	add_disk "$WORK/payload.tar" payload "readonly=on"
 	add_disk "$WORK/scratch" scratch "cache=unsafe,discard=unmap"
 	for disk in "${DISKS[@]}"; do
