@@ -5,8 +5,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "blk_io.h"
+#include "kmsg.h"
 
 #define PAGE		4096u
 #define LEN		16384u
@@ -183,18 +185,35 @@ static int map_scattered_buffers(void *ctx)
 	return 0;
 }
 
-/* Rings and tables no two pages of which adjoin in the VMM. */
+/*
+ * Rings no two pages of which adjoin in the VMM. A backend that pins nothing can't reach such a
+ * ring as one piece, and has to say so; where memory is pinned it works.
+ */
 static int map_scattered_rings(void *ctx)
 {
 	struct env *e = ctx;
 	struct gmem *m = &e->b.mem;
 	uint8_t *alias = alias_of(m);
+	int log = kmsg_open();
+	bool said;
 
 	CHECK(alias != MAP_FAILED, "mmap: %s", strerror(errno));
+	CHECK(log >= 0, "/dev/kmsg: %s", strerror(-log));
 	CHECK_OK(blk_reset(&e->b));
 	CHECK_PASS(map_by_pages(e, alias, 0, RING_PAGES));
 	CHECK_OK(blk_restart(&e->b, 0));
-	CHECK_PASS(env_verify(e));
+	if (m->fd < 0 || e->b.num < 256) {
+		CHECK_PASS(env_verify(e));
+	} else {
+		ring_kick(&e->b.rings[0]);
+		CHECK(blk_wait_needs_reset(&e->b), "status stays 0x%x", blk_status(&e->b));
+		said = kmsg_find(log, "queue 0", "spread over memory", 10000);
+		CHECK(said, "no message says why");
+		CHECK_OK(vhost_unmap_gmem(&e->b.v, m));
+		CHECK_OK(vhost_map_gmem(&e->b.v, m));
+		CHECK_PASS(env_verify_reset(e));
+	}
+	close(log);
 	drop_alias(m, alias);
 	return 0;
 }

@@ -142,7 +142,27 @@ static int state_resume(void *ctx)
 		CHECK_OK(vdpa_resume(&e->b.v));
 		CHECK_PASS(env_verify_queue(e, i % e->b.nqueues, 0));
 	}
-	return 0;
+	return env_verify(e);
+}
+
+/* While a device is suspended its rings may be set to another index. */
+static int state_rewind(void *ctx)
+{
+	struct env *e = ctx;
+	unsigned int i, q;
+
+	if (!(e->b.v.backend_features & BIT(VHOST_BACKEND_F_RESUME)))
+		SKIP("the device does not offer to resume");
+	for (i = 0; i < e->rounds; i++) {
+		CHECK_PASS(env_verify(e));
+		CHECK_OK(vdpa_suspend(&e->b.v));
+		for (q = 0; q < e->b.nqueues; q++) {
+			ring_restart(&e->b.rings[q], i * 1000 + q);
+			CHECK_OK(vhost_set_vring_base(&e->b.v, q, i * 1000 + q));
+		}
+		CHECK_OK(vdpa_resume(&e->b.v));
+	}
+	return env_verify(e);
 }
 
 /* Rings may start at any index. */
@@ -257,6 +277,7 @@ static int state_status(void *ctx)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(state_suspend),
 	KTAP_TEST(state_resume),
+	KTAP_TEST(state_rewind),
 	KTAP_TEST(state_base),
 	KTAP_TEST(state_reset_midway),
 	KTAP_TEST(state_enable_later),

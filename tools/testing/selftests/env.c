@@ -21,6 +21,7 @@ static const struct option options[] = {
 	{ "queues", required_argument, NULL, 'q' },
 	{ "num", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },
+	{ "slow", no_argument, NULL, 'w' },
 	{ "only", required_argument, NULL, 'o' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "rounds", required_argument, NULL, 'R' },
@@ -31,7 +32,7 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --dev NAME --store PATH [--mem va|pa] [--serial S] [--queues N]\n"
-		"       [--num N] [--readonly] [--only TEST] [--seed N] [--rounds N]\n",
+		"       [--num N] [--readonly] [--slow] [--only TEST] [--seed N] [--rounds N]\n",
 		program);
 	exit(2);
 }
@@ -77,6 +78,9 @@ void env_parse(struct env *e, int argc, char **argv)
 			break;
 		case 'r':
 			e->readonly = true;
+			break;
+		case 'w':
+			e->slow = true;
 			break;
 		case 'o':
 			e->only = optarg;

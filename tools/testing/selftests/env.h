@@ -19,6 +19,7 @@ struct env {
 	const char *serial;
 	const char *only;
 	bool readonly;
+	bool slow;	/* the store takes its time: what is submitted stays in flight */
 	uint64_t seed;
 	unsigned int rounds;
 };

@@ -54,12 +54,13 @@ store_remove() {
 
 # slow_make NAME STORE READ_MS WRITE_MS - /dev/mapper/NAME, STORE with delays
 slow_make() {
-	dmsetup create "$1" --table \
+	# There is no udev that would make the nodes.
+	DM_DISABLE_UDEV=1 dmsetup create "$1" --table \
 		"0 $(blockdev --getsz "/dev/$2") delay /dev/$2 0 $3 /dev/$2 0 $4"
 }
 
 slow_remove() {
-	dmsetup remove --retry "$1"
+	DM_DISABLE_UDEV=1 dmsetup remove --retry "$1"
 }
 
 # disk_make NAME [ATTRIBUTE=VALUE]... - a disk in configfs
@@ -105,6 +106,24 @@ device_node() {
 
 	for dir in "/sys/bus/vdpa/devices/$1"/vhost-vdpa-*; do
 		[ -e "$dir" ] && echo "/dev/${dir##*/}"
+	done
+}
+
+# clean_up - what a test that failed has left behind
+clean_up() {
+	local dir name
+
+	for dir in "$DISKS"/*/; do
+		[ -d "$dir" ] || continue
+		name=$(basename "$dir")
+		! device_exists "$name" || device_del "$name" || true
+		rmdir "$dir" || true
+	done
+	while read -r name; do
+		slow_remove "$name" || true
+	done < <(dmsetup ls --target delay 2>/dev/null | awk '/\(/ { print $1 }')
+	for dir in "$CONFIGFS"/nullb/*/; do
+		[ ! -d "$dir" ] || store_remove "$(basename "$dir")" || true
 	done
 }
 

@@ -12,27 +12,33 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1
 ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
-	bad_va bad_pa bad_4k scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
-SIZE_MIB=96
+	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
+SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
-# on_disk MEMORY PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - a store, a disk on it, a device,
-# the program on that, and all of it away again
+# on_disk MEMORY [slow] PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - a store (with delays,
+# on request), a disk on it, a device, and the program on that; see clean_up
 on_disk() {
-	local memory=$1 program=() rc=0
+	local memory=$1 path=/dev/nulltest program=() slow=() rc=0
 
 	shift
+	store_make nulltest "$SIZE_MIB" || return
+	if [ "$1" = slow ]; then
+		slow=(--slow)
+		path=/dev/mapper/slowtest
+		slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
+		shift
+	fi
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		program+=("$1")
 		shift
 	done
 	shift
-	store_make nulltest "$SIZE_MIB" || return
-	disk_make disk0 path=/dev/nulltest "memory=$memory" "serial=$SERIAL" "$@" || return
+	disk_make disk0 "path=$path" "memory=$memory" "serial=$SERIAL" "$@" || return
 	device_add disk0 || return
-	"$HERE/${program[0]}" --dev disk0 --store /dev/nulltest --mem "$memory" \
+	"$HERE/${program[0]}" --dev disk0 --store /dev/nulltest --mem "$memory" "${slow[@]}" \
 		--seed "$SEED" --rounds "$ROUNDS" "${program[@]:1}" || rc=$?
-	device_del disk0 && disk_remove disk0 && store_remove nulltest && return "$rc"
+	device_del disk0 && disk_remove disk0 && return "$rc"
 }
 
 part_io_va() {
@@ -75,6 +81,10 @@ part_bad_4k() {
 	on_disk va blk_bad --only request -- queues=2 block_size=4096
 }
 
+part_bad_slow() {
+	on_disk va slow blk_bad --only ring_head -- queues=2
+}
+
 # subtest PART - its KTAP indented, then its result
 subtest() {
 	local name=$1 rc
@@ -83,6 +93,7 @@ subtest() {
 	set +e
 	(set -e; "part_$name") 2>&1 | sed -u 's/^/    /'
 	rc=${PIPESTATUS[0]}
+	clean_up 2>&1 | sed -u 's/^/    # /'
 	set -e
 	if [ "$rc" = 0 ]; then
 		ktap_ok "$name"
