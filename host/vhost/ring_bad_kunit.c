@@ -115,7 +115,7 @@ static const struct pvtest_bad pvtest_bads[] = {
 	{ "table into a hole", "outside", { { PVTEST_HOLE - 16, 32, I } } },
 	{ "table not readable", "outside", { { PVTEST_WO, 16, I } } },
 	{ "table that wraps", "outside", { { U64_MAX - 15, 32, I } } },
-	{ "table in too many pieces", "outside", { { PVTEST_TINY, 48, I } } },
+	{ "table in too many pieces", "table in too many", { { PVTEST_TINY, 48, I } } },
 
 	{ "next just out of the table", "loops or is too long", { { T, 32, I } },
 	  { { A, 1, N, 2 }, { A, 1 }, { A, 1 } } },
