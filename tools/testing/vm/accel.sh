@@ -3,6 +3,8 @@
 # Print how the virtual host is to run here: "kvm" if a trial boot under KVM has
 # worked and the guest could itself be a host, else "tcg", emulation. The answer
 # is kept until the machine boots again. PVIO_ACCEL=kvm|tcg overrules it.
+# accel.sh --tsc-khz prints the frequency of this machine's TSC, which is that of
+# an emulated one; a guest that measures it while we are busy gets it wrong.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -35,6 +37,19 @@ decide() {
 	echo $answer >"$1"
 }
 
+measure_tsc() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	"$VM_DIR/in-builder.sh" bash -euc 'gcc -O2 -Wall -o "$2.bin" "$1"; "$2.bin" >"$2"' \
+		- "$VM_DIR/tsc-khz.c" "$1"
+	rm "$1.bin"
+}
+
+if [ "${1:-}" = --tsc-khz ]; then
+	FILE=$CACHE_DIR/tsc-khz-$(hash_of </proc/sys/kernel/random/boot_id)
+	cached "$FILE" measure_tsc
+	cat "$FILE"
+	exit
+fi
 if [ -n "${PVIO_ACCEL:-}" ]; then
 	echo "$PVIO_ACCEL"
 	exit

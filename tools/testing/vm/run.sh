@@ -6,8 +6,8 @@ set -euo pipefail
 . "$VM_DIR/console.sh"
 
 # Emulated, with SVM. Not every QEMU's emulation lets a host see its guest's
-# xsetbv; a CPU without xsave, and so without AVX, has none.
-CPU=EPYC,-xsave
+# xsetbv: the CPU has no xsave, nor what needs it.
+CPU=EPYC,-xsave,-avx,-avx2,-fma,-f16c
 
 usage() {
 	cat >&2 <<-END
@@ -165,14 +165,17 @@ make_command() {
 		-device virtio-rng-pci -device virtio-serial-pci)
 	if [ -n "$ICOUNT" ]; then
 		accel=icount
-		words="$words nokaslr"
+		words="$words nokaslr tsc_early_khz=1000000"
 		SMP=1
 		QEMU+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "$CPU")
 	else
 		accel=$("$VM_DIR/accel.sh")
 		case $accel in
 		kvm) QEMU+=(-accel kvm -cpu host) ;;
-		*) QEMU+=(-accel "tcg,thread=multi" -cpu "$CPU") ;;
+		*)
+			words="$words tsc_early_khz=$("$VM_DIR/accel.sh" --tsc-khz)"
+			QEMU+=(-accel "tcg,thread=multi" -cpu "$CPU")
+			;;
 		esac
 	fi
 	QEMU+=(-smp "$SMP" -kernel "$IMAGE" -initrd "$INITRAMFS" -append "$words$APPEND")
@@ -258,9 +261,18 @@ cleanup() {
 	[ -z "${WORK:-}" ] || rm -rf "$WORK"
 }
 
+# Machines that are emulated on the same cores make each other hang: one at a time.
+take_turn() {
+	exec {TURN}>"$CACHE_DIR/run.lock"
+	flock -n "$TURN" && return
+	say "waiting for another virtual host to end"
+	flock "$TURN"
+}
+
 run() {
 	local hung=0
 
+	take_turn
 	"${QEMU[@]}" </dev/null >"$OUT/qemu.log" 2>&1 &
 	QEMU_PID=$!
 	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$OUT/output.log" &
