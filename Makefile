@@ -42,8 +42,12 @@ modules: need-kernel
 	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules
 	@$(CURDIR)/compat/left-out.sh $(OUT) $(RELEASE)
 
+# Headers without the key that signed their kernel can't sign for it.
 modules_install: modules
-	+@$(MAKE) -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules_install
+	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) \
+		$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) \
+		modules_install
+	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(RELEASE)
 
 clean:
 	rm -rf $(CURDIR)/build

@@ -210,7 +210,7 @@ static int pvblk_check_readonly(struct pvblk_disk *disk, unsigned int val)
 {
 	if (val || !disk->store.readonly)
 		return 0;
-	pvblk_disk_err(disk, "readonly: the path was opened without the right to write; write it again afterwards");
+	pvblk_disk_err(disk, "readonly: the path was opened without the right to write; close it first: echo > path");
 	return -EBUSY;
 }
 

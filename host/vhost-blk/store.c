@@ -111,7 +111,8 @@ err_file:
  */
 void pvblk_store_close(struct pvblk_store *store)
 {
+	/* The claim goes now, so that the same device can be opened anew. */
 	if (store->file)
-		filp_close(store->file, NULL);
+		bdev_fput(store->file);
 	*store = (struct pvblk_store) { };
 }

@@ -172,6 +172,10 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 	wait_event(vq->wait, pvdev_vq_drained(vq));
 	if (READ_ONCE(vq->worker.killed))
 		pvdev_vq_drop(vq);
+
+	/* The last turn is over, its notification included. */
+	mutex_lock(&vq->lock);
+	mutex_unlock(&vq->lock);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_suspend);
 
