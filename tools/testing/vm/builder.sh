@@ -122,6 +122,7 @@ make_tree() {
 	local tree=$1 options pins=$1.pins
 
 	mapfile -t options < <(acquire_options)
+	need_tools mmdebstrap=mmdebstrap
 	say "making the builder tree, this takes a few minutes"
 	preferences >"$pins"
 	sources | mmdebstrap --mode=root --variant=apt --format=directory \
@@ -140,9 +141,5 @@ if [ "${1:-}" = --populate ]; then
 	exit
 fi
 TREE=$CACHE_DIR/builder-$(recipe | hash_of)
-if [ ! -e "$TREE" ]; then
-	need_root
-	need_tools mmdebstrap=mmdebstrap
-	cached "$TREE" make_tree
-fi
+cached "$TREE" make_tree
 echo "$TREE"

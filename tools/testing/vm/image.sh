@@ -33,6 +33,7 @@ make_image() {
 	local image=$1 root=$1.root options mib
 
 	mapfile -t options < <(acquire_options)
+	need_tools mmdebstrap=mmdebstrap
 	say "making the virtual host's image, this takes a few minutes"
 	# shellcheck disable=SC2086 # a list
 	sources | mmdebstrap --mode=root --variant=apt --format=directory \
@@ -48,9 +49,5 @@ make_image() {
 }
 
 IMAGE=$CACHE_DIR/image-$( (echo "2 $PACKAGES $SPARE_MIB"; sources) | hash_of).ext4
-if [ ! -e "$IMAGE" ]; then
-	need_root
-	need_tools mmdebstrap=mmdebstrap
-	cached "$IMAGE" make_image
-fi
+cached "$IMAGE" make_image
 echo "$IMAGE"

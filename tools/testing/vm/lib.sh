@@ -57,16 +57,34 @@ modules_stamp() {
 	stat -c '%Y %s' "$1" "$1/modules.dep"
 }
 
+# forget_old PATH - delete other editions of what is at PATH, named alike up to
+# the hash, that nobody has asked for in two weeks
+forget_old() {
+	local old kind=${1##*/}
+
+	find "$CACHE_DIR" -maxdepth 1 -name "${kind%-*}-*.lock" -mtime +14 |
+	while read -r old; do
+		[ "${old%.lock}" != "$1" ] || continue
+		say "deleting ${old%.lock}, which is no longer used"
+		rm -rf --one-file-system "${old%.lock}" "$old"
+	done
+}
+
 # cached PATH FUNCTION - unless PATH exists, have FUNCTION make it at the
-# temporary path it is given and move that into place, one process at a time
+# temporary path it is given and move that into place, one process at a time.
+# The time of the lock file is that of the last use.
 cached() {
 	local path=$1 make=$2 tmp rc=0
 
-	[ ! -e "$path" ] || return 0
 	mkdir -p "$CACHE_DIR"
+	touch "$path.lock"
+	[ ! -e "$path" ] || return 0
+	need_root
 	exec 8>"$path.lock"
 	flock -n 8 || { say "waiting for another run to make ${path##*/}"; flock 8; }
 	if [ ! -e "$path" ]; then
+		# What a run that was killed left behind goes with the lock held.
+		rm -rf --one-file-system "$path".tmp.*
 		tmp=$path.tmp.$$
 		# A function called in a condition would run without set -e.
 		set +e
@@ -75,8 +93,9 @@ cached() {
 		set -e
 		if [ "$rc" = 0 ]; then
 			mv "$tmp" "$path"
+			forget_old "$path"
 		else
-			rm -rf --one-file-system "$tmp" "$tmp".*
+			rm -rf --one-file-system "$path".tmp.*
 		fi
 	fi
 	exec 8>&-

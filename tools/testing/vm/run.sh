@@ -283,18 +283,23 @@ run() {
 	judge "$hung"
 }
 
-parse "$@"
-need_root
-need_tools qemu-system-x86_64=qemu-system-x86
-find_kernel
-ROOT=$("$VM_DIR/image.sh")
-NR_DISKS=0
-trap cleanup EXIT
-trap 'exit 130' INT TERM HUP
-WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/pvio-run.XXXXXX")
-make_out
-make_payload
-truncate -s "$SCRATCH" "$WORK/scratch"
-make_command
-run
+main() {
+	parse "$@"
+	need_root
+	need_tools qemu-system-x86_64=qemu-system-x86
+	find_kernel
+	ROOT=$("$VM_DIR/image.sh")
+	NR_DISKS=0
+	trap cleanup EXIT
+	trap 'exit 130' INT TERM HUP
+	WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/pvio-run.XXXXXX")
+	make_out
+	make_payload
+	truncate -s "$SCRATCH" "$WORK/scratch"
+	make_command
+	run
+}
+
+# Read whole before it starts, so that it may be edited while it runs.
+main "$@"
 exit "$STATUS"
