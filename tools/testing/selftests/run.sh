@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs inside a virtual host: run.sh [--modules DIR] [--rounds N] [--seed N] [PART]...
+# Runs inside a virtual host: run.sh [--modules DIR] [--rounds N] [--seed N] [--only TEST] [PART]...
 # Loads the modules that are below DIR, runs the parts (all without an
-# argument), each a subtest, and unloads the modules.
+# argument), each a subtest, and unloads the modules. --only leaves out the C
+# tests whose name does not contain TEST; --rounds is what makes them longer.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
@@ -10,7 +11,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/lib.sh"
 
 MODULES=${PAYLOAD:-/payload}/host
-ROUNDS=20 SEED=1
+ROUNDS=20 SEED=1 ONLY=()
 ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
 SIZE_MIB=96 SLOW_MS=300
@@ -37,7 +38,7 @@ on_disk() {
 	disk_make disk0 "path=$path" "memory=$memory" "serial=$SERIAL" "$@" || return
 	device_add disk0 || return
 	"$HERE/${program[0]}" --dev disk0 --store /dev/nulltest --mem "$memory" "${slow[@]}" \
-		--seed "$SEED" --rounds "$ROUNDS" "${program[@]:1}" || rc=$?
+		--seed "$SEED" --rounds "$ROUNDS" "${program[@]:1}" "${ONLY[@]}" || rc=$?
 	device_del disk0 && disk_remove disk0 && return "$rc"
 }
 
@@ -85,6 +86,22 @@ part_bad_slow() {
 	on_disk va slow blk_bad --only ring_head -- queues=2
 }
 
+part_scribble_va() {
+	on_disk va blk_scribble -- queues=2
+}
+
+part_scribble_pa() {
+	on_disk pa blk_scribble -- queues=2
+}
+
+part_lifecycle_va() {
+	on_disk va slow blk_lifecycle -- queues=2
+}
+
+part_lifecycle_pa() {
+	on_disk pa slow blk_lifecycle -- queues=2
+}
+
 # subtest PART - its KTAP indented, then its result
 subtest() {
 	local name=$1 rc
@@ -107,6 +124,7 @@ parse() {
 		case $1 in
 		--modules) MODULES=$2; shift ;;
 		--rounds) ROUNDS=$2; shift ;;
+		--only) ONLY=(--only "$2"); shift ;;
 		--seed) SEED=$2; shift ;;
 		-*) note "no such option: $1"; exit 2 ;;
 		*) PARTS+=("$1") ;;

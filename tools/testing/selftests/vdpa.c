@@ -139,6 +139,13 @@ int vdpa_negotiate(const struct vhost *v, uint64_t features)
 
 int vdpa_driver_ok(const struct vhost *v)
 {
-	return vdpa_set_status(v, STATUS_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
-				  VIRTIO_CONFIG_S_DRIVER_OK);
+	uint8_t status;
+	int err = vdpa_set_status(v, STATUS_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
+				     VIRTIO_CONFIG_S_DRIVER_OK);
+
+	if (!err)
+		err = vdpa_get_status(v, &status);
+	if (!err && !(status & VIRTIO_CONFIG_S_DRIVER_OK))
+		err = -EPROTO;
+	return err;
 }

@@ -36,8 +36,8 @@ int vdpa_suspend(const struct vhost *v);
 int vdpa_resume(const struct vhost *v);
 
 /*
- * The driver's part of the status handshake: up to FEATURES_OK, and then DRIVER_OK. The first
- * gives -EPROTO where the device does not keep FEATURES_OK set.
+ * The driver's part of the status handshake: up to FEATURES_OK, and then DRIVER_OK. Either gives
+ * -EPROTO where the device does not keep that bit set: it can't go on.
  */
 int vdpa_negotiate(const struct vhost *v, uint64_t features);
 int vdpa_driver_ok(const struct vhost *v);
