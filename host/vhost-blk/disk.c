@@ -297,7 +297,8 @@ struct pvblk_disk *pvblk_disk_make(const char *name)
 
 	mutex_init(&disk->lock);
 	disk->queues = min(4U, num_online_cpus());
-	disk->queue_size = 256;
+	/* What QEMU gives its guests, whatever the device says. */
+	disk->queue_size = PVBLK_QUEUE_SIZE_MAX;
 	disk->memory = PVMEM_USER;
 	config_item_init_type_name(&disk->item, name, &pvblk_disk_type);
 	return disk;
