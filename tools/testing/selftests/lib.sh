@@ -93,6 +93,13 @@ device_exists() {
 	vdpa dev show "$1" >/dev/null 2>&1
 }
 
+# no_device NAME - fails if it exists
+no_device() {
+	if device_exists "$1"; then
+		fail "$1 exists"
+	fi
+}
+
 # device_driver NAME - the driver that has it, nothing if none
 device_driver() {
 	local link=/sys/bus/vdpa/devices/$1/driver

@@ -102,6 +102,14 @@ part_lifecycle_pa() {
 	on_disk pa slow blk_lifecycle -- queues=2
 }
 
+part_configfs() {
+	"$HERE/configfs.sh"
+}
+
+part_loop() {
+	"$HERE/loop.sh"
+}
+
 # subtest PART - its KTAP indented, then its result
 subtest() {
 	local name=$1 rc
