@@ -13,4 +13,8 @@
 #include "vhost_task.h"
 #endif
 
+#ifndef PVIO_HAVE_EVENTFD_SIGNAL_ONCE
+#include "eventfd_compat.h"
+#endif
+
 #endif

@@ -202,6 +202,7 @@ int pvblk_bounce_to_guest(struct pvblk_req *req)
 	return err;
 }
 
+/* Zeroed: a store may call a read good and leave some of it out. */
 static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvring_seg *seg,
 					       unsigned int nseg, u32 len)
 {
@@ -210,7 +211,8 @@ static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvring_seg *seg,
 	b = kmalloc(struct_size(b, seg, nseg), GFP_NOIO | __GFP_ACCOUNT);
 	if (!b)
 		return NULL;
-	b->data = kvmalloc(len, GFP_NOIO | __GFP_ACCOUNT);
+	/* From a page on it is aligned as any store wants it. */
+	b->data = kvzalloc(max_t(u32, len, PAGE_SIZE), GFP_NOIO | __GFP_ACCOUNT);
 	if (!b->data) {
 		kfree(b);
 		return NULL;

@@ -183,6 +183,7 @@ struct pvblk_queue {
  * @align_mask: data that isn't aligned to this is copied
  * @readonly: writes are refused
  * @bounce_writes: data must not change while it is written
+ * @bounce_reads: data must not change before it is verified
  * @writethrough: writes are durable when they are completed
  * @serial: what VIRTIO_BLK_T_GET_ID answers
  */
@@ -193,6 +194,7 @@ struct pvblk_target {
 	u32 align_mask;
 	bool readonly;
 	bool bounce_writes;
+	bool bounce_reads;
 	bool writethrough;
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
@@ -202,6 +204,7 @@ struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
 				      const struct pvblk_target *target);
 void pvblk_queue_free(struct pvblk_queue *q);
 int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind);
+void pvblk_queue_stop(struct pvblk_queue *q);
 void pvblk_queue_reset(struct pvblk_queue *q);
 
 int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,

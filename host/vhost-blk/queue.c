@@ -140,6 +140,12 @@ void pvblk_queue_free(struct pvblk_queue *q)
 	kfree(q);
 }
 
+static void pvblk_queue_free_requests(struct pvblk_queue *q)
+{
+	kvfree(q->req);
+	q->req = NULL;
+}
+
 /**
  * pvblk_queue_start() - let a queue run
  * @q: the queue, with all but the limits of its config set
@@ -170,20 +176,30 @@ int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind)
 	return 0;
 
 err_start:
-	kvfree(q->req);
-	q->req = NULL;
+	pvblk_queue_free_requests(q);
 	return err;
 }
 
 /**
- * pvblk_queue_reset() - stop a queue, with nothing in flight
- * @q: the queue; one that isn't running is allowed
+ * pvblk_queue_stop() - undo pvblk_queue_start()
+ * @q: the queue; one that wasn't started is allowed
  *
- * Context: as for pvdev_vq_reset().
+ * Context: as for pvdev_vq_stop().
+ */
+void pvblk_queue_stop(struct pvblk_queue *q)
+{
+	pvdev_vq_stop(&q->vq);
+	pvblk_queue_free_requests(q);
+}
+
+/**
+ * pvblk_queue_reset() - stop a queue and forget all that it was told
+ * @q: the queue; one that wasn't started is allowed
+ *
+ * Context: as for pvdev_vq_stop().
  */
 void pvblk_queue_reset(struct pvblk_queue *q)
 {
 	pvdev_vq_reset(&q->vq);
-	kvfree(q->req);
-	q->req = NULL;
+	pvblk_queue_free_requests(q);
 }

@@ -87,19 +87,19 @@ static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
 		err = pvblk_bio_add_bounced(req, io->seg, io->nseg, io->len);
 	else
 		err = pvblk_bio_add(req, io->seg, io->nseg);
-	if (unlikely(err))
-		return err;
 
 	/* Pinned before it was unmapped, or not at all. */
 	if (unlikely(!pvdev_vq_view_current(&req->q->vq, req->view)))
 		return -ESTALE;
+	if (unlikely(err))
+		return err;
 	pvblk_bio_submit(req);
 	return 0;
 }
 
 static int pvblk_issue_in(struct pvblk_io *io)
 {
-	return pvblk_issue_data(io, REQ_OP_READ, false);
+	return pvblk_issue_data(io, REQ_OP_READ, io->target->bounce_reads);
 }
 
 static int pvblk_issue_out(struct pvblk_io *io)

@@ -40,7 +40,7 @@ static const char *pvblk_open_why(int err)
 		return "is in use: mounted, swap, or opened exclusively";
 	case -EACCES:
 	case -EPERM:
-		return "may not be opened by you, or is read-only: set readonly first";
+		return "may not be opened by you";
 	case -ENXIO:
 	case -ENODEV:
 		return "has no device behind it";
@@ -57,8 +57,8 @@ static const char *pvblk_open_why(int err)
  *
  * Context: a system call of the operator.
  * Return: 0; -ENOTBLK for anything but a block device, -EBUSY for one that is
- * in use, -EINVAL for one smaller than a sector, -EACCES and -EPERM without the
- * right to it, and what else opening a file returns. A message names the disk,
+ * in use, -EINVAL for one smaller than a block, -EACCES and -EPERM without the
+ * right to it and for writing to one that is write-protected, and what else opening a file returns. A message names the disk,
  * the path and the reason.
  */
 int pvblk_store_open(struct pvblk_store *store, const char *disk,
@@ -89,8 +89,13 @@ int pvblk_store_open(struct pvblk_store *store, const char *disk,
 	}
 	store->file = file;
 	store->bdev = file_bdev(file);
-	store->readonly = readonly || bdev_read_only(store->bdev);
+	store->readonly = readonly;
 
+	err = -EACCES;
+	if (!readonly && bdev_read_only(store->bdev)) {
+		pvblk_store_err(disk, path, "is write-protected: set readonly first");
+		goto err_file;
+	}
 	err = -EINVAL;
 	if (bdev_nr_bytes(store->bdev) < SECTOR_SIZE ||
 	    bdev_nr_bytes(store->bdev) < bdev_logical_block_size(store->bdev)) {

@@ -3,6 +3,7 @@
  * The vDPA management device: it makes a vDPA device of a disk in configfs when
  * the operator says "vdpa dev add".
  */
+#include <linux/blk-integrity.h>
 #include <linux/rcupdate.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -38,8 +39,9 @@ static void pvblk_target_init(struct pvblk_target *t,
 	/* Pieces are whole blocks of the store, so it never splits within one. */
 	t->align_mask = bdev_dma_alignment(bdev) |
 			(bdev_logical_block_size(bdev) - 1);
-	t->readonly = disk->readonly || disk->store.readonly;
+	t->readonly = disk->readonly;
 	t->bounce_writes = bdev_stable_writes(bdev);
+	t->bounce_reads = bdev_get_integrity(bdev);
 	memcpy(t->serial, disk->serial, sizeof(t->serial));
 }
 
@@ -112,6 +114,11 @@ static int pvblk_disk_check(struct pvblk_disk *disk, const char *name,
 		pvblk_dev_err(name, "path: %s is zoned, or has blocks of more than %lu bytes; such stores are not supported",
 			      disk->path, PAGE_SIZE);
 		return -EOPNOTSUPP;
+	}
+	if (!disk->readonly && bdev_read_only(disk->store.bdev)) {
+		pvblk_dev_err(name, "path: %s is write-protected: set readonly first",
+			      disk->path);
+		return -EACCES;
 	}
 	*block_size = disk->block_size ?: least;
 	if (*block_size < least) {

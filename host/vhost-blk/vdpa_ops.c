@@ -24,11 +24,17 @@ static struct pvblk_queue *pvblk_dev_queue(struct pvblk_dev *dev, u16 idx)
 	return dev->queue[array_index_nospec(idx, dev->pvdev.nvqs)];
 }
 
+/* A bus driver that is unregistered waits for a grace period before it goes. */
 static bool pvblk_bound_to_kernel(const struct pvblk_dev *dev)
 {
-	const struct device_driver *drv = READ_ONCE(dev->vdpa.dev.driver);
+	const struct device_driver *drv;
+	bool kernel;
 
-	return drv && !strcmp(drv->name, "virtio_vdpa");
+	rcu_read_lock();
+	drv = READ_ONCE(dev->vdpa.dev.driver);
+	kernel = drv && !strcmp(drv->name, "virtio_vdpa");
+	rcu_read_unlock();
+	return kernel;
 }
 
 static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
@@ -70,11 +76,28 @@ static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
 	pvdev_vq_kick(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq);
 }
 
+/*
+ * vhost_vdpa's callback reads its event without a lock, and drops its reference
+ * to the old one before it tells us of the new: only a reference of our own is
+ * safe to signal. A callback without an event is that of this kernel's driver.
+ */
 static void pvblk_set_vq_cb(struct vdpa_device *vdpa, u16 idx,
 			    struct vdpa_callback *cb)
 {
-	pvdev_vq_set_call(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq,
-			  cb->callback, cb->private);
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+	struct eventfd_ctx *event;
+
+	if (!cb->callback || !cb->trigger) {
+		pvdev_vq_set_call(&q->vq, cb->callback, cb->private);
+		return;
+	}
+
+	event = pvdev_event_get(cb->trigger);
+	if (!event)
+		pvdev_warn(&dev->pvdev, "queue %u: its call event is closed already\n",
+			   idx);
+	pvdev_vq_set_event(&q->vq, event);
 }
 
 static int pvblk_start_queue(struct pvblk_dev *dev, u16 idx)
@@ -259,7 +282,7 @@ static void pvblk_update_cache_mode(struct pvblk_dev *dev)
 {
 	u64 f = dev->driver_features;
 	bool wce = f & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) ?
-		dev->config.wce : f & BIT_ULL(VIRTIO_BLK_F_FLUSH);
+		READ_ONCE(dev->config.wce) : f & BIT_ULL(VIRTIO_BLK_F_FLUSH);
 
 	WRITE_ONCE(dev->target.writethrough, !wce);
 }
@@ -285,8 +308,9 @@ static int pvblk_dev_start(struct pvblk_dev *dev)
 	return 0;
 
 err_queue:
+	/* The driver may try again: what it set up stays. */
 	while (i--)
-		pvblk_queue_reset(dev->queue[i]);
+		pvblk_queue_stop(dev->queue[i]);
 	return err;
 }
 
@@ -323,10 +347,15 @@ void pvblk_dev_reset(struct pvblk_dev *dev)
 	dev->identity = false;
 	dev->suspended = false;
 	dev->driver_features = 0;
-	dev->config.wce = 1;
+	WRITE_ONCE(dev->config.wce, 1);
 	WRITE_ONCE(dev->status, 0);
 	WRITE_ONCE(dev->broken, false);
 	mutex_unlock(&dev->lock);
+
+	/* The bus driver that gave it may be gone when the next one comes. */
+	spin_lock_bh(&dev->cb_lock);
+	dev->config_cb = (struct vdpa_callback) { };
+	spin_unlock_bh(&dev->cb_lock);
 }
 
 static int pvblk_reset(struct vdpa_device *vdpa)
@@ -368,6 +397,11 @@ static size_t pvblk_get_config_size(struct vdpa_device *vdpa)
 	return sizeof(struct virtio_blk_config);
 }
 
+/*
+ * The bus holds a lock that the whole host's vDPA management may wait for: so
+ * none is taken here that is held while a store is waited for. One byte alone
+ * ever changes.
+ */
 static void pvblk_get_config(struct vdpa_device *vdpa, unsigned int offset,
 			     void *buf, unsigned int len)
 {
@@ -378,9 +412,7 @@ static void pvblk_get_config(struct vdpa_device *vdpa, unsigned int offset,
 		memset(buf, 0, len);
 		return;
 	}
-	mutex_lock(&dev->lock);
 	memcpy(buf, (u8 *)&dev->config + offset, len);
-	mutex_unlock(&dev->lock);
 }
 
 /* The one field that a driver may write (virtio 1.4, 5.2.5). */
@@ -388,20 +420,21 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 			     const void *buf, unsigned int len)
 {
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	u8 wce;
 
-	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1)
+	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1 ||
+	    !(READ_ONCE(dev->driver_features) &
+	      BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)))
 		return;
 
-	mutex_lock(&dev->lock);
-	if (dev->driver_features & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)) {
-		dev->config.wce = *(const u8 *)buf & 1;
-		pvblk_update_cache_mode(dev);
-		/* What was completed before is to be durable as well. */
-		if (!dev->config.wce && !dev->target.readonly &&
-		    blkdev_issue_flush(dev->target.bdev))
-			pvdev_warn(&dev->pvdev, "the store can't be flushed\n");
-	}
-	mutex_unlock(&dev->lock);
+	wce = *(const u8 *)buf & 1;
+	WRITE_ONCE(dev->config.wce, wce);
+	WRITE_ONCE(dev->target.writethrough, !wce);
+
+	/* What was completed before is to be durable as well. */
+	if (!wce && !dev->target.readonly &&
+	    blkdev_issue_flush(dev->target.bdev))
+		pvdev_warn(&dev->pvdev, "the store can't be flushed\n");
 }
 
 static u32 pvblk_get_generation(struct vdpa_device *vdpa)
@@ -487,6 +520,8 @@ static void pvblk_free(struct vdpa_device *vdpa)
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 	u16 i;
 
+	/* A driver that failed half way may have left it running. */
+	pvblk_dev_reset(dev);
 	pvdev_destroy(&dev->pvdev);
 	for (i = 0; i < dev->pvdev.nvqs; i++)
 		pvblk_queue_free(dev->queue[i]);

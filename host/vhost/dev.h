@@ -11,6 +11,7 @@
 #include "ring.h"
 #include "worker.h"
 
+struct eventfd_ctx;
 struct pvdev;
 struct pvdev_vq;
 
@@ -56,7 +57,7 @@ enum pvdev_area {
  * @iova: where its areas are, as the driver says
  * @state: where the next start begins
  * @running: turns may run
- * @broken: the driver broke it; a new start heals it
+ * @broken: the driver broke it; stopping heals it
  * @ring: the ring, valid from start to reset
  * @batch: what pops fill, likewise
  * @mem_lock: protects @view, @mapped and the ring's addresses. User memory is
@@ -69,10 +70,11 @@ enum pvdev_area {
  * @done: finished requests, for the backend's reap
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
- * @worker: runs the queue
+ * @worker: runs the queue, from start to stop
  * @work: the queue's turns
- * @call_lock: protects @call and @call_arg
- * @call: tells the driver of completed chains
+ * @call_lock: protects what follows
+ * @event: tells the driver of completed chains
+ * @call: does so where @event is NULL
  * @call_arg: for @call
  */
 struct pvdev_vq {
@@ -97,10 +99,11 @@ struct pvdev_vq {
 	struct llist_head done;
 	struct task_struct *turning;
 	wait_queue_head_t wait;
-	struct pvworker worker;
+	struct pvworker __rcu *worker;
 	struct pvwork work;
 
 	spinlock_t call_lock;
+	struct eventfd_ctx *event;
 	irqreturn_t (*call)(void *arg);
 	void *call_arg;
 };
@@ -141,6 +144,7 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index);
 int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
+void pvdev_vq_stop(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
@@ -149,6 +153,8 @@ int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state);
 void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state);
 void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
 		       void *arg);
+void pvdev_vq_set_event(struct pvdev_vq *vq, struct eventfd_ctx *event);
+struct eventfd_ctx *pvdev_event_get(const struct eventfd_ctx *event);
 
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view);

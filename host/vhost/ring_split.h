@@ -295,7 +295,6 @@ static __always_inline int pvsplit_build(struct pvring *r,
 	u16 head = b->heads[i], n = b->count[i], k;
 	int err;
 
-	c->head = head;
 	c->seg = b->seg + b->nseg;
 	c->nout = 0;
 	c->nin = 0;
@@ -304,7 +303,8 @@ static __always_inline int pvsplit_build(struct pvring *r,
 
 	if (unlikely(head >= r->num))
 		return pvring_broken(r, "head is out of range");
-	if (unlikely(test_bit(array_index_nospec(head, r->num), r->popped)))
+	c->head = array_index_nospec(head, r->num);
+	if (unlikely(test_bit(c->head, r->popped)))
 		return pvring_broken(r, "head is in flight already");
 	if (unlikely(pvsplit_flags(&raw[n - 1]) & PVSPLIT_F_NEXT) ||
 	    unlikely(n > r->limits.max_desc))

@@ -3,6 +3,7 @@
  * The life of a queue: start, turns, stop. Whoever stops a queue drains it in
  * his own context, so that it ends as well when its worker is gone.
  */
+#include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -41,9 +42,9 @@ static bool pvdev_vq_turn(struct pvwork *work)
 }
 
 /* Somebody else may still have the device: let him see that it is dead. */
-static void pvdev_vq_worker_gone(struct pvworker *w)
+static void pvdev_vq_worker_gone(void *arg)
 {
-	struct pvdev_vq *vq = container_of(w, struct pvdev_vq, worker);
+	struct pvdev_vq *vq = arg;
 
 	mutex_lock(&vq->lock);
 	if (vq->running && !vq->broken) {
@@ -69,8 +70,6 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 	spin_lock_init(&vq->call_lock);
 	init_llist_head(&vq->done);
 	init_waitqueue_head(&vq->wait);
-	pvworker_init(&vq->worker, pvdev_vq_worker_gone);
-	pvwork_init(&vq->work, pvdev_vq_turn);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_init);
 
@@ -86,6 +85,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_init);
 int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind)
 {
 	char name[TASK_COMM_LEN];
+	struct pvworker *w;
 	int err;
 
 	mutex_lock(&vq->lock);
@@ -101,16 +101,20 @@ int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind)
 
 	/* The queue's number survives, whatever the device's name. */
 	snprintf(name, sizeof(name), "pv%u-%s", vq->index, vq->dev->name);
-	err = pvworker_start(&vq->worker, kind, name);
-	if (err)
+	w = pvworker_start(kind, name, pvdev_vq_worker_gone, vq);
+	if (IS_ERR(w)) {
+		err = PTR_ERR(w);
 		goto err_worker;
+	}
 
+	pvwork_init(&vq->work, pvdev_vq_turn);
+	rcu_assign_pointer(vq->worker, w);
 	vq->broken = false;
 	vq->running = true;
 	mutex_unlock(&vq->lock);
 
 	/* Chains may be there already, and the kick for them gone by. */
-	pvworker_queue(&vq->worker, &vq->work);
+	pvdev_vq_kick(vq);
 	return 0;
 
 err_worker:
@@ -123,6 +127,12 @@ err_ring:
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_start);
+
+/* The worker, for those who start and stop it. */
+static struct pvworker *pvdev_vq_worker(struct pvdev_vq *vq)
+{
+	return rcu_dereference_protected(vq->worker, true);
+}
 
 static void pvdev_vq_stop_turns(struct pvdev_vq *vq)
 {
@@ -148,7 +158,7 @@ static void pvdev_vq_drop(struct pvdev_vq *vq)
 
 static bool pvdev_vq_drained(struct pvdev_vq *vq)
 {
-	return READ_ONCE(vq->worker.killed) ||
+	return READ_ONCE(pvdev_vq_worker(vq)->killed) ||
 	       (!READ_ONCE(vq->ring.inflight) &&
 		(!READ_ONCE(vq->ring.npending) || READ_ONCE(vq->broken)));
 }
@@ -168,9 +178,9 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 		return;
 
 	pvdev_vq_stop_turns(vq);
-	pvworker_queue(&vq->worker, &vq->work);
+	pvdev_vq_kick(vq);
 	wait_event(vq->wait, pvdev_vq_drained(vq));
-	if (READ_ONCE(vq->worker.killed))
+	if (READ_ONCE(pvdev_vq_worker(vq)->killed))
 		pvdev_vq_drop(vq);
 
 	/* The last turn is over, its notification included. */
@@ -194,14 +204,14 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 	mutex_lock(&vq->lock);
 	if (!vq->batch)
 		err = -EINVAL;
-	else if (READ_ONCE(vq->worker.killed))
+	else if (READ_ONCE(pvdev_vq_worker(vq)->killed))
 		err = -EOWNERDEAD;
 	else
 		vq->running = true;
 	mutex_unlock(&vq->lock);
 
 	if (!err)
-		pvworker_queue(&vq->worker, &vq->work);
+		pvdev_vq_kick(vq);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_resume);
@@ -217,18 +227,32 @@ static void pvdev_vq_unmap(struct pvdev_vq *vq)
 	mutex_unlock(&vq->mem_lock);
 }
 
+static void pvdev_vq_stop_worker(struct pvdev_vq *vq)
+{
+	struct pvworker *w = pvdev_vq_worker(vq);
+
+	if (!w)
+		return;
+
+	RCU_INIT_POINTER(vq->worker, NULL);
+	/* Whoever saw it has finished queueing to it. */
+	synchronize_rcu();
+	pvworker_stop(w);
+}
+
 /**
- * pvdev_vq_reset() - stop a queue and forget its ring
- * @vq: the queue; one that isn't running is allowed
+ * pvdev_vq_stop() - undo pvdev_vq_start()
+ * @vq: the queue; one that wasn't started is allowed
  *
- * What is in flight is waited for and dropped: the driver no longer asks.
+ * What is in flight is waited for and dropped. What the queue was told before
+ * its start stays.
  *
  * Context: may sleep, for as long as the backing store takes.
  */
-void pvdev_vq_reset(struct pvdev_vq *vq)
+void pvdev_vq_stop(struct pvdev_vq *vq)
 {
 	pvdev_vq_stop_turns(vq);
-	pvworker_stop(&vq->worker);
+	pvdev_vq_stop_worker(vq);
 	if (vq->batch)
 		pvdev_vq_drop(vq);
 
@@ -238,11 +262,28 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	vq->batch = NULL;
 	pvring_destroy(&vq->ring);
 	vq->ring = (struct pvring) { };
+	vq->broken = false;
+	mutex_unlock(&vq->lock);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_stop);
+
+/**
+ * pvdev_vq_reset() - stop a queue and forget all that it was told
+ * @vq: the queue; one that wasn't started is allowed
+ *
+ * Context: as for pvdev_vq_stop().
+ */
+void pvdev_vq_reset(struct pvdev_vq *vq)
+{
+	pvdev_vq_stop(vq);
+
+	mutex_lock(&vq->lock);
 	vq->config = (struct pvring_config) { };
 	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->state = (struct pvring_state) { };
-	vq->broken = false;
 	mutex_unlock(&vq->lock);
+
+	pvdev_vq_set_call(vq, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_reset);
 
@@ -254,7 +295,13 @@ EXPORT_SYMBOL_GPL(pvdev_vq_reset);
  */
 void pvdev_vq_kick(struct pvdev_vq *vq)
 {
-	pvworker_queue(&vq->worker, &vq->work);
+	struct pvworker *w;
+
+	rcu_read_lock();
+	w = rcu_dereference(vq->worker);
+	if (w)
+		pvworker_queue(w, &vq->work);
+	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_kick);
 
@@ -271,7 +318,7 @@ void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node)
 	rcu_read_lock();
 	if (llist_add(node, &vq->done)) {
 		if (READ_ONCE(vq->turning) != current)
-			pvworker_queue(&vq->worker, &vq->work);
+			pvdev_vq_kick(vq);
 		/* llist_add() is a full barrier, as wait_event() needs it. */
 		if (waitqueue_active(&vq->wait))
 			wake_up(&vq->wait);
@@ -338,23 +385,47 @@ void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_get_state);
 
-/**
- * pvdev_vq_set_call() - say how to notify the driver
- * @vq: the queue
- * @call: called with bottom halves disabled; NULL: not at all
- * @arg: for @call
- *
- * When it returns the former callback doesn't run and won't.
- */
-void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
-		       void *arg)
+static void pvdev_vq_replace_call(struct pvdev_vq *vq,
+				  irqreturn_t (*call)(void *arg), void *arg,
+				  struct eventfd_ctx *event)
 {
 	spin_lock_bh(&vq->call_lock);
 	vq->call = call;
 	vq->call_arg = arg;
+	swap(vq->event, event);
 	spin_unlock_bh(&vq->call_lock);
+
+	if (event)
+		eventfd_ctx_put(event);
+}
+
+/**
+ * pvdev_vq_set_call() - notify the driver by a call
+ * @vq: the queue
+ * @call: called with bottom halves disabled; NULL: there is no notification
+ * @arg: for @call
+ *
+ * When it returns the former notification doesn't happen any more.
+ */
+void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
+		       void *arg)
+{
+	pvdev_vq_replace_call(vq, call, arg, NULL);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_set_call);
+
+/**
+ * pvdev_vq_set_event() - notify the driver by an event
+ * @vq: the queue
+ * @event: the event; the caller's reference is the queue's
+ *
+ * When it returns the former notification doesn't happen any more.
+ */
+void pvdev_vq_set_event(struct pvdev_vq *vq, struct eventfd_ctx *event)
+{
+	pvdev_vq_replace_call(vq, NULL, NULL, event);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_set_event);
 
 /**
  * pvdev_vq_break() - stop a queue that its driver broke

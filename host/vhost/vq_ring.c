@@ -5,6 +5,7 @@
  * for a new table under the mmap lock, which a page fault would want. What is
  * not present is faulted in without the lock, and the operation repeated.
  */
+#include <linux/eventfd.h>
 #include <linux/export.h>
 #include <linux/uaccess.h>
 
@@ -200,7 +201,9 @@ EXPORT_SYMBOL_GPL(pvdev_vq_unpop);
 static void pvdev_vq_call(struct pvdev_vq *vq)
 {
 	spin_lock_bh(&vq->call_lock);
-	if (vq->call)
+	if (vq->event)
+		eventfd_signal(vq->event);
+	else if (vq->call)
 		vq->call(vq->call_arg);
 	spin_unlock_bh(&vq->call_lock);
 }

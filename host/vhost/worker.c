@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The threads that run queues. One that serves a VMM is a thread of that
- * process, so that its cgroups pay and that it ends with it.
+ * process, so that its cgroups pay and that it ends with it. Such a thread can
+ * be stopped or frozen by whoever may do that to the process: nobody who holds
+ * a lock of the host's waits for it.
  */
 #include <linux/export.h>
 #include <linux/kthread.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/vhost_task.h>
+#include <linux/slab.h>
 
 #include "worker.h"
 
 #define PVWORK_QUEUED	0
 
+/* Where threads are waited for. */
+static struct workqueue_struct *pvworker_ends;
+
 /**
  * pvwork_init() - make work that is not queued
- * @work: the work
+ * @work: the work; no worker knows it
  * @fn: see &struct pvwork
  */
 void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work))
@@ -27,31 +34,28 @@ void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work))
 }
 EXPORT_SYMBOL_GPL(pvwork_init);
 
-/**
- * pvworker_init() - make a worker without a thread
- * @w: the worker
- * @gone: see &struct pvworker
+/*
+ * A thread starts with the CPUs and the priority of the one that made it, which
+ * may be a vCPU: pinned, and real-time. It is to be an ordinary one of the VMM.
  */
-void pvworker_init(struct pvworker *w, void (*gone)(struct pvworker *w))
+static void pvworker_settle(struct pvworker *w)
 {
-	*w = (struct pvworker) { .gone = gone };
-	init_llist_head(&w->list);
+	struct task_struct *main = current->group_leader;
+
+	if (w->settled)
+		return;
+	w->settled = true;
+	if (current == main)
+		return;
+
+	sched_set_normal(current, task_nice(main));
+	set_cpus_allowed_ptr(current, main->cpus_ptr);
 }
-EXPORT_SYMBOL_GPL(pvworker_init);
 
-/* The thread's state is TASK_INTERRUPTIBLE: what is queued now wakes it. */
-static bool pvworker_run(void *data)
+static void pvworker_run_list(struct pvworker *w, struct llist_node *node)
 {
-	struct pvworker *w = data;
 	struct pvwork *work, *next;
-	struct llist_node *node;
 
-	node = llist_del_all(&w->list);
-	if (!node)
-		return false;
-
-	__set_current_state(TASK_RUNNING);
-	node = llist_reverse_order(node);
 	llist_for_each_entry_safe(work, next, node, node) {
 		clear_bit(PVWORK_QUEUED, &work->flags);
 		/* Queued from here on means another run, that sees it all. */
@@ -61,7 +65,26 @@ static bool pvworker_run(void *data)
 			llist_add(&work->node, &w->list);
 		cond_resched();
 	}
-	return true;
+}
+
+/* The thread's state is TASK_INTERRUPTIBLE: what is queued now wakes it. */
+static bool pvworker_run(void *data)
+{
+	struct pvworker *w = data;
+	struct llist_node *node;
+
+	if (llist_empty(&w->list))
+		return false;
+
+	__set_current_state(TASK_RUNNING);
+	pvworker_settle(w);
+
+	mutex_lock(&w->run_lock);
+	node = w->detached ? NULL : llist_del_all(&w->list);
+	if (node)
+		pvworker_run_list(w, llist_reverse_order(node));
+	mutex_unlock(&w->run_lock);
+	return node;
 }
 
 static void pvworker_killed(void *data)
@@ -69,7 +92,10 @@ static void pvworker_killed(void *data)
 	struct pvworker *w = data;
 
 	WRITE_ONCE(w->killed, true);
-	w->gone(w);
+	mutex_lock(&w->run_lock);
+	if (!w->detached)
+		w->gone(w->arg);
+	mutex_unlock(&w->run_lock);
 }
 
 static int pvworker_kthread(void *data)
@@ -88,77 +114,40 @@ static int pvworker_kthread(void *data)
 	return 0;
 }
 
-static void pvworker_wake(struct pvworker *w)
+static int pvworker_start_kernel(struct pvworker *w, const char *name)
 {
-	if (w->vtsk)
-		vhost_task_wake(w->vtsk);
-	else
-		wake_up_process(w->kthread);
-}
+	struct task_struct *task;
 
-/**
- * pvworker_start() - give a worker its thread
- * @w: a worker without one
- * @kind: PVWORKER_OWNER makes it a thread of the calling process
- * @name: what the thread is called, up to 15 characters
- *
- * Context: may sleep; PVWORKER_OWNER: a system call of the owner.
- * Return: 0 or the error of making a thread.
- */
-int pvworker_start(struct pvworker *w, enum pvworker_kind kind,
-		   const char *name)
-{
-	w->killed = false;
-	w->vtsk = NULL;
-	w->kthread = NULL;
+	task = kthread_create(pvworker_kthread, w, "%s", name);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
 
-	if (kind == PVWORKER_KERNEL) {
-		struct task_struct *task;
-
-		task = kthread_create(pvworker_kthread, w, "%s", name);
-		if (IS_ERR(task))
-			return PTR_ERR(task);
-		w->kthread = get_task_struct(task);
-		wake_up_process(task);
-	} else {
-		struct vhost_task *vtsk;
-
-		vtsk = vhost_task_create(pvworker_run, pvworker_killed, w,
-					 name);
-		if (IS_ERR_OR_NULL(vtsk))
-			return vtsk ? PTR_ERR(vtsk) : -ENOMEM;
-		w->vtsk = vtsk;
-		vhost_task_start(vtsk);
-	}
-
-	/*
-	 * Live before the look at the list; pairs with the full barrier of
-	 * llist_add() in pvworker_queue(), which looks the other way round.
-	 */
-	smp_store_mb(w->live, true);
-	if (!llist_empty(&w->list))
-		pvworker_wake(w);
+	w->kthread = get_task_struct(task);
+	wake_up_process(task);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(pvworker_start);
 
-/**
- * pvworker_stop() - end a worker's thread
- * @w: the worker; one without a thread is allowed
- *
- * When it returns no work runs and nobody can wake what is no more. Work that
- * is queued stays so until the worker is started again.
- *
- * Context: may sleep; not from the worker itself.
- */
-void pvworker_stop(struct pvworker *w)
+static int pvworker_start_owner(struct pvworker *w, const char *name)
 {
-	if (!w->live)
-		return;
+	struct vhost_task *vtsk;
+	sigset_t block, old;
 
-	WRITE_ONCE(w->live, false);
-	/* Whoever saw it live has finished waking it. */
-	synchronize_rcu();
+	/* A fork gives way to signals; nobody could be told to try again. */
+	siginitsetinv(&block, sigmask(SIGKILL));
+	sigprocmask(SIG_BLOCK, &block, &old);
+	vtsk = vhost_task_create(pvworker_run, pvworker_killed, w, name);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (IS_ERR_OR_NULL(vtsk))
+		return vtsk ? PTR_ERR(vtsk) : -ENOMEM;
+
+	w->vtsk = vtsk;
+	vhost_task_start(vtsk);
+	return 0;
+}
+
+static void pvworker_end(struct work_struct *end)
+{
+	struct pvworker *w = container_of(end, struct pvworker, end);
 
 	if (w->vtsk) {
 		vhost_task_stop(w->vtsk);
@@ -166,14 +155,66 @@ void pvworker_stop(struct pvworker *w)
 		kthread_stop(w->kthread);
 		put_task_struct(w->kthread);
 	}
-	w->vtsk = NULL;
-	w->kthread = NULL;
+	kfree(w);
+}
+
+/**
+ * pvworker_start() - make a worker
+ * @kind: PVWORKER_OWNER makes it a thread of the calling process
+ * @name: what the thread is called, up to 15 characters
+ * @gone: called by the thread when it ends with its process; may sleep
+ * @arg: for @gone
+ *
+ * Context: may sleep; PVWORKER_OWNER: a system call of the owner.
+ * Return: the worker, or the error of making a thread.
+ */
+struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
+				void (*gone)(void *arg), void *arg)
+{
+	struct pvworker *w;
+	int err;
+
+	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+	if (!w)
+		return ERR_PTR(-ENOMEM);
+
+	init_llist_head(&w->list);
+	mutex_init(&w->run_lock);
+	INIT_WORK(&w->end, pvworker_end);
+	w->gone = gone;
+	w->arg = arg;
+
+	err = kind == PVWORKER_KERNEL ? pvworker_start_kernel(w, name) :
+					pvworker_start_owner(w, name);
+	if (err) {
+		kfree(w);
+		return ERR_PTR(err);
+	}
+	return w;
+}
+EXPORT_SYMBOL_GPL(pvworker_start);
+
+/**
+ * pvworker_stop() - let go of a worker
+ * @w: the worker, which nobody can queue work to any more
+ *
+ * When it returns no work runs and none will; what was queued is forgotten. The
+ * thread ends at its own time.
+ *
+ * Context: may sleep for as long as a turn takes; not from the worker itself.
+ */
+void pvworker_stop(struct pvworker *w)
+{
+	mutex_lock(&w->run_lock);
+	w->detached = true;
+	mutex_unlock(&w->run_lock);
+	queue_work(pvworker_ends, &w->end);
 }
 EXPORT_SYMBOL_GPL(pvworker_stop);
 
 /**
  * pvworker_queue() - have a worker run some work
- * @w: the worker; without a thread the work waits for one
+ * @w: the worker
  * @work: the work; if it is queued already, that run will do
  *
  * Context: any, also hard interrupts.
@@ -184,12 +225,32 @@ bool pvworker_queue(struct pvworker *w, struct pvwork *work)
 	if (test_and_set_bit(PVWORK_QUEUED, &work->flags))
 		return false;
 
-	rcu_read_lock();
 	llist_add(&work->node, &w->list);
-	/* Pairs with smp_store_mb() in pvworker_start(). */
-	if (smp_load_acquire(&w->live))
-		pvworker_wake(w);
-	rcu_read_unlock();
+	if (w->vtsk)
+		vhost_task_wake(w->vtsk);
+	else
+		wake_up_process(w->kthread);
 	return true;
 }
 EXPORT_SYMBOL_GPL(pvworker_queue);
+
+/**
+ * pvworker_init() - get ready for workers
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pvworker_init(void)
+{
+	/* Unbound and without a limit: one that is stopped blocks no other. */
+	pvworker_ends = alloc_workqueue("pvio_vhost", WQ_UNBOUND,
+					WQ_UNBOUND_MAX_ACTIVE);
+	return pvworker_ends ? 0 : -ENOMEM;
+}
+
+/**
+ * pvworker_exit() - wait for the threads of all workers
+ */
+void pvworker_exit(void)
+{
+	destroy_workqueue(pvworker_ends);
+}

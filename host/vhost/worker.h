@@ -3,7 +3,9 @@
 #define _PVIO_VHOST_WORKER_H
 
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct task_struct;
 struct vhost_task;
@@ -33,28 +35,36 @@ enum pvworker_kind {
 /**
  * struct pvworker - a thread that runs work
  * @list: work to do
- * @live: there is a thread; written before and after an RCU grace period
+ * @run_lock: held while work runs
+ * @detached: no work is run any more; under @run_lock
+ * @settled: the thread has found its place with the scheduler
  * @killed: the thread went with its process; work stays undone
- * @gone: called by the thread when that happens
+ * @gone: called with @arg by the thread when that happens, unless detached
+ * @arg: for @gone
  * @vtsk: the thread, for PVWORKER_OWNER
  * @kthread: the thread, for PVWORKER_KERNEL
- *
- * The structure outlives the threads: it may be started and stopped again.
+ * @end: ends the thread, and frees this
  */
 struct pvworker {
 	struct llist_head list;
-	bool live;
+	struct mutex run_lock;
+	bool detached;
+	bool settled;
 	bool killed;
-	void (*gone)(struct pvworker *w);
+	void (*gone)(void *arg);
+	void *arg;
 	struct vhost_task *vtsk;
 	struct task_struct *kthread;
+	struct work_struct end;
 };
 
 void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work));
-void pvworker_init(struct pvworker *w, void (*gone)(struct pvworker *w));
-int pvworker_start(struct pvworker *w, enum pvworker_kind kind,
-		   const char *name);
+struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
+				void (*gone)(void *arg), void *arg);
 void pvworker_stop(struct pvworker *w);
 bool pvworker_queue(struct pvworker *w, struct pvwork *work);
+
+int pvworker_init(void);
+void pvworker_exit(void);
 
 #endif
