@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# boot.sh KERNEL FIRST PART... - boot a kernel once, with the modules built for
+# it, and run parts there. Prints their results at KTAP's top level, numbered
+# from FIRST, and last whether the boot as a whole, its console above all, was
+# clean.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+KERNEL=$1
+NR=$2
+shift 2
+PARTS=("$@")
+OUT=$LOGS/boot-$KERNEL
+STAGE=$TOP_DIR/build/payload/$KERNEL
+LOG=$LOGS/boot-$KERNEL.build.log
+
+# The kernel as run.sh of the virtual host wants it, and its modules, in BUILT.
+prepare_kernel() {
+	local dir release
+
+	case $KERNEL in
+	own)
+		BOOT=(--image "$IMAGE" --modules-dir "$MODULES_DIR")
+		BINDS=(--bind "$KDIR")
+		release=$(sed -n 's/.* UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h")
+		make_modules KDIR="$(realpath "$KDIR")" ;;
+	debug)
+		dir=$("$VM_DIR/debug-kernel.sh")
+		BOOT=(--kernel debug)
+		release=$(<"$dir/release")
+		make_modules KDIR="$dir/build" ;;
+	*)
+		BOOT=(--kernel "$KERNEL")
+		release=$("$VM_DIR/kver.sh" "$KERNEL")
+		make_modules KVER="$release" ;;
+	esac
+	BUILT=$TOP_DIR/build/$release
+}
+
+prepare() {
+	say "building for kernel $KERNEL"
+	prepare_kernel
+	stage_payload "$STAGE" "$BUILT"
+	DISK=$("$VM_DIR/guest-disk.sh")
+}
+
+boot() {
+	"$VM_DIR/run.sh" "${BOOT[@]}" --payload "$STAGE/." --disk "$DISK=guest" \
+		--script check/main.sh --out "$OUT" -- "$NR" "${PARTS[@]}"
+}
+
+# Whatever ended this: results for parts that have none, and that of the boot.
+finish() {
+	local rc=$? part
+
+	for part in "${PARTS[@]}"; do
+		if ! grep -Eq "^(not )?ok $NR $part( |$)" "$OUT/output.log" 2>/dev/null; then
+			echo "not ok $NR $part"
+		fi
+		NR=$((NR + 1))
+	done
+	# The script in the virtual host fails for what it has told already.
+	if [ "$rc" = 0 ] || [ "$rc" = 1 ] && [ -s "$OUT/output.log" ]; then
+		echo "ok $NR boot-$KERNEL"
+	else
+		ktap_note "exit status $rc, logs build/logs/boot-$KERNEL*"
+		echo "not ok $NR boot-$KERNEL"
+	fi
+}
+
+mkdir -p "$LOGS" "$(dirname "$STAGE")"
+rm -f "$OUT/output.log"
+trap finish EXIT
+prepare >"$LOGS/boot-$KERNEL.build.log"
+boot

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# run.sh [PART]... - make check: run the parts whose names match, all of them
+# without an argument. KTAP on stdout, then "N passed, N failed" on a line of its
+# own; what is being done on stderr; logs under build/logs/.
+#
+# With IMAGE=, KDIR= and MODULES_DIR= in the environment there is another part,
+# selftest-own: the selftests on a kernel of one's own, which is then the default.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# A part's name, and the script with its arguments. Parts in a boot of the same
+# kernel that follow each other share it; for them there is guest/NAME.sh, NAME
+# being the part's up to its last dash and the kernel's name.
+PARTS='
+harness         harness.sh
+lint            lint.sh
+unit            unit.sh
+build-6.1       build.sh 6.1
+build-6.12      build.sh 6.12
+build-7.2       build.sh 7.2
+dkms            dkms.sh
+load-6.1        boot 6.1
+kunit-debug     boot debug
+selftest-debug  boot debug
+selftest-6.12   boot 6.12
+vm-6.12         boot 6.12
+selftest-7.2    boot 7.2'
+[ -z "${IMAGE:-}" ] || PARTS="$PARTS
+selftest-own    boot own"
+
+chosen() {
+	local pattern
+
+	for pattern in "${PATTERNS[@]}"; do
+		# shellcheck disable=SC2254 # a pattern
+		case $1 in
+		$pattern) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# Two lists in step: what to run, and for which parts.
+make_plan() {
+	local name command last=
+
+	COMMANDS=() NAMES=() PLAN=0
+	while read -r name command; do
+		chosen "$name" || continue
+		PLAN=$((PLAN + 1))
+		if [ "$command" = "$last" ]; then
+			NAMES[-1]+=" $name"
+			continue
+		fi
+		COMMANDS+=("$command")
+		NAMES+=("$name")
+		last=
+		if [[ $command = boot* ]]; then
+			last=$command
+			PLAN=$((PLAN + 1))
+		fi
+	done <<<"${PARTS:1}"
+}
+
+# run_script NAME COMMAND - a part on its own
+run_script() {
+	local name=$1 script rc=0
+
+	read -r -a script <<<"$2"
+	echo "    # Subtest: $name"
+	"$CHECK_DIR/${script[0]}" "${script[@]:1}" 2> >(tee "$LOGS/$name.stderr" >&2) |
+		sed -u 's/^/    /' || rc=$?
+	NR=$((NR + 1))
+	if [ "$rc" = 0 ]; then
+		echo "ok $NR $name"
+	else
+		echo "not ok $NR $name"
+	fi
+}
+
+# run_boot "PART..." KERNEL - parts that share a boot, and what its console said
+run_boot() {
+	local names
+
+	read -r -a names <<<"$1"
+	"$CHECK_DIR/boot.sh" "$2" $((NR + 1)) "${names[@]}" \
+		2> >(tee "$LOGS/boot-$2.stderr" >&2) || true
+	NR=$((NR + ${#names[@]} + 1))
+}
+
+run_all() {
+	local i since
+
+	echo "KTAP version 1"
+	echo "1..$PLAN"
+	NR=0
+	for i in "${!COMMANDS[@]}"; do
+		since=$SECONDS
+		case ${COMMANDS[i]} in
+		boot*) run_boot "${NAMES[i]}" "${COMMANDS[i]#boot }" ;;
+		*) run_script "${NAMES[i]}" "${COMMANDS[i]}" ;;
+		esac
+		echo "# ${NAMES[i]}: $((SECONDS - since)) s"
+	done
+}
+
+summary() {
+	local passed failed skipped
+
+	read -r passed failed skipped < <(awk -f "$CHECK_DIR/count.awk" "$LOGS/check.ktap")
+	grep -E '^(not ok|# not ok)' "$LOGS/check.ktap" | sed 's/^/# /' || true
+	if [ "$skipped" = 0 ]; then
+		echo "$passed passed, $failed failed"
+	else
+		echo "$passed passed, $failed failed, $skipped skipped"
+	fi
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+PATTERNS=("$@")
+if [ $# = 0 ]; then
+	PATTERNS=("*")
+	[ -z "${IMAGE:-}" ] || PATTERNS=(selftest-own)
+fi
+make_plan
+if [ "$PLAN" = 0 ]; then
+	die "no part is called $*; there are: $(awk '{ print $1 }' <<<"$PARTS" | xargs)"
+fi
+need_root
+mkdir -p "$LOGS"
+run_all | tee "$LOGS/check.ktap"
+summary

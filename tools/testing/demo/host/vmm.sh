@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# In the virtual host: VMs of stock QEMU on pvio disks. On top of the selftests'
+# functions for modules, stores, disks and devices.
+
+. /payload/selftests/lib.sh
+
+VMM_RUN=/run/vmm
+# Without a word from a VM for so long, it hangs: far more than it ever needs.
+VMM_SILENCE=240
+VA_MEMORY=(-object memory-backend-memfd,id=mem,size=512M,share=on -machine memory-backend=mem)
+
+# Where the virtual host is emulated, nested paging would be emulated twice.
+kvm_ready() {
+	[ -e /dev/kvm ] || modprobe kvm_amd nested=0 2>/dev/null || modprobe kvm_intel
+	[ -w /dev/kvm ]
+}
+
+# serve NAME STORE [ATTRIBUTE=VALUE]... - make a disk and its device
+serve() {
+	disk_make "$1" "path=$2" "${@:3}" && device_add "$1" && [ -e "$(device_node "$1")" ]
+}
+
+unserve() {
+	device_del "$1" && disk_remove "$1"
+}
+
+# with_disk NAME - the option that gives a VM the disk
+with_disk() {
+	echo "-device vhost-vdpa-device-pci,vhostdev=$(device_node "$1")"
+}
+
+# vmm_start NAME OPTION... - a VM, in the background, as VMM_PID
+vmm_start() {
+	local dir=$VMM_RUN/$1
+
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	: >"$dir/serial"
+	kvm_ready || return
+	# Memory is pinned where the disk's mode wants it.
+	ulimit -l unlimited
+	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -M q35 -m 512 -nodefaults \
+		-display none -no-reboot -monitor none -serial "file:$dir/serial" \
+		-chardev "file,id=bios,path=$dir/bios" -device isa-debugcon,iobase=0x402,chardev=bios \
+		"${@:2}" </dev/null >"$dir/log" 2>&1 &
+	VMM_PID=$!
+}
+
+# vmm_words NAME - what there is to know when something went wrong
+vmm_words() {
+	local file
+
+	for file in log bios serial; do
+		[ ! -s "$VMM_RUN/$1/$file" ] || tail -n 15 "$VMM_RUN/$1/$file" | tr -d '\r' |
+			sed "s/^/# $1 $file: /"
+	done
+}
+
+vmm_alive() {
+	kill -0 "$VMM_PID" 2>/dev/null
+}
+
+# vmm_hung NAME - no word for too long; says now and then how it goes
+vmm_hung() {
+	local size quiet
+
+	size=$(stat -c %s "$VMM_RUN/$1/serial" "$VMM_RUN/$1/bios" 2>/dev/null | xargs)
+	if [ "$size" != "$VMM_SIZE" ]; then
+		VMM_SIZE=$size
+		VMM_SINCE=$SECONDS
+	fi
+	quiet=$((SECONDS - VMM_SINCE))
+	if [ $((SECONDS - VMM_TOLD)) -ge 30 ]; then
+		VMM_TOLD=$SECONDS
+		note "VM $1: quiet for $quiet s since: $(tail -n 1 "$VMM_RUN/$1/serial" | tr -d '\r\0')"
+	fi
+	[ $quiet -ge $VMM_SILENCE ]
+}
+
+# vmm_until NAME PATTERN - wait until the VM's serial port has said so
+vmm_until() {
+	VMM_SIZE='' VMM_SINCE=$SECONDS VMM_TOLD=$SECONDS
+	until grep -aqE -- "$2" "$VMM_RUN/$1/serial"; do
+		if vmm_gone || vmm_hung "$1"; then
+			grep -aqE -- "$2" "$VMM_RUN/$1/serial" && return
+			vmm_words "$1"
+			fail "VM $1 did not say $2"
+			return
+		fi
+		sleep 0.2
+	done
+}
+
+# vmm_end NAME - wait until the VM is gone; it has to say that it is done before
+vmm_end() {
+	vmm_until "$1" '^PVIO-GUEST-DONE' || { vmm_kill; return 1; }
+	await 60 vmm_gone || { vmm_kill; fail "VM $1 did not power off"; }
+}
+
+vmm_gone() {
+	! vmm_alive
+}
+
+vmm_kill() {
+	kill -KILL "$VMM_PID" 2>/dev/null || true
+	wait "$VMM_PID" 2>/dev/null || true
+}
+
+# vmm_said NAME KEY - the last line PVIO-GUEST-KEY, without these words
+vmm_said() {
+	tr -d '\r' <"$VMM_RUN/$1/serial" | sed -n "s/^PVIO-GUEST-$2 *//p" | tail -n 1
+}
+
+# word KEY TEXT - the value of KEY=VALUE in it
+word() {
+	sed -nE "s/(^|.* )$1=([^ ]*).*/\2/p" <<<"$2"
+}
+
+# clean_up - after a failure: no VM, no device, no disk
+clean_up() {
+	local pid name
+
+	for pid in $(pgrep -x qemu-system-x86); do
+		kill -KILL "$pid"
+	done
+	for name in $(ls "$DISKS" 2>/dev/null); do
+		! device_exists "$name" || device_del "$name"
+		disk_remove "$name"
+	done
+}
+
+# store_io STORE - requests and MiB done on a block device, since ever:
+# "<reads> <MiB read> <writes> <MiB written>"
+store_io() {
+	awk '{ printf "%d %d %d %d\n", $1, $3 / 2048, $5, $7 / 2048 }' \
+		"/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
+}
