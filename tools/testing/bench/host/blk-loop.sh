@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# blk-loop.sh ROUNDS - in the virtual host, under instruction counting: random
+# reads of 4 KiB from null_blk, natively and through virtio_vdpa on a pvio disk
+# over the same null_blk. The worker's part is its scheduler run time; the
+# virtio driver's interrupt handler runs in it as well.
+set -euo pipefail
+. /payload/selftests/lib.sh
+
+IOS=50000
+ROUNDS=$1
+
+# read_ns DEVICE DEPTH - nanoseconds for one read
+read_ns() {
+	fio --name=read --filename="$1" --rw=randread --bs=4k --iodepth="$2" --direct=1 \
+		--ioengine=io_uring --norandommap --randrepeat=1 --gtod_reduce=1 --size=1G \
+		--number_ios="$IOS" --eta=never --output-format=json |
+		jq '.jobs[0] | .job_runtime * 1000000 / .read.total_ios | floor'
+}
+
+worker_ns() {
+	local pid
+
+	pid=$(pgrep -x pv0-bench)
+	awk '{ print $1 }' "/proc/$pid/schedstat"
+}
+
+# row BENCH UNIT OURS THEIRS
+row() {
+	printf '%s\tnative\t%s\t%s\t%s\n' "$@" >>"$RESULTS/rows"
+	echo "$*"
+}
+
+compare() {
+	local depth=$1 theirs ours before after
+
+	theirs=$(read_ns /dev/nullb0 "$depth")
+	before=$(worker_ns)
+	ours=$(read_ns "$DISK" "$depth")
+	after=$(worker_ns)
+	row "blk-loop-randread-4k-qd$depth" "instructions/IO" "$ours" "$theirs"
+	row "blk-loop-worker-4k-qd$depth" "instructions/IO" $(((after - before) / IOS)) "$theirs"
+}
+
+# Completions inside the submission: the cheapest store there is. Shared, since
+# the disk holds it exclusively: natively it is read beside.
+modprobe null_blk nr_devices=1 gb=1 queue_mode=2 irqmode=0 submit_queues=1
+load_modules /payload/host
+disk_make bench path=/dev/nullb0 loop=1 queues=1 queue_size=256
+device_add bench
+DISK=/dev/$(ls /sys/bus/vdpa/devices/bench/virtio*/block)
+udevadm settle 2>/dev/null || true
+
+read_ns /dev/nullb0 32 >/dev/null
+read_ns "$DISK" 32 >/dev/null
+for ((i = 0; i < ROUNDS; i++)); do
+	compare 32
+	compare 1
+done
+device_del bench
+disk_remove bench
