@@ -261,12 +261,21 @@ cleanup() {
 	[ -z "${WORK:-}" ] || rm -rf "$WORK"
 }
 
-# Machines that are emulated on the same cores make each other hang: one at a time.
+# Machines that are emulated on the same cores make each other hang: no more at
+# a time than there are cores.
 take_turn() {
-	exec {TURN}>"$CACHE_DIR/run.lock"
-	flock -n "$TURN" && return
-	say "waiting for another virtual host to end"
-	flock "$TURN"
+	local slot told=
+
+	while :; do
+		for ((slot = 0; slot < $(nproc); slot++)); do
+			exec {TURN}>"$CACHE_DIR/run.lock.$slot"
+			flock -n "$TURN" && return
+			exec {TURN}>&-
+		done
+		[ -n "$told" ] || say "waiting for another virtual host to end"
+		told=1
+		sleep 1
+	done
 }
 
 run() {
