@@ -109,9 +109,7 @@ static int open_rest(struct blk *b)
 	b->config_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (b->config_fd < 0)
 		return -errno;
-	err = vdpa_set_config_call(&b->v, b->config_fd);
-	if (!err)
-		err = make_queues(b);
+	err = make_queues(b);
 	if (!err)
 		err = vhost_map_gmem(&b->v, &b->mem);
 	return err;
@@ -164,10 +162,11 @@ void blk_close(struct blk *b)
 	gmem_destroy(&b->mem);
 }
 
+/* A reset forgets whom to notify, so this comes with every start. */
 static int set_up_queues(struct blk *b)
 {
 	unsigned int q;
-	int err = 0;
+	int err = vdpa_set_config_call(&b->v, b->config_fd);
 
 	for (q = 0; q < b->nqueues && !err; q++)
 		err = vhost_set_vring(&b->v, q, &b->rings[q]);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whoever looks at the kernel log learns which disk and queue it was, and what to do; and is not flooded. */
+/*
+ * Whoever looks at the kernel log learns which disk and queue it was, and what to do; and is not
+ * flooded.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

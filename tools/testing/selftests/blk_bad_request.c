@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Well-formed chains that hold requests which the device can't do: an error status, and on it goes. */
+/*
+ * Well-formed chains that hold requests which the device can't do: an error status, and on it
+ * goes.
+ */
 #include <string.h>
 
 #include "blk_bad.h"
@@ -151,7 +154,10 @@ static int request_no_header(void *ctx)
 	return env_verify(e);
 }
 
-/* Data in the wrong direction, beside or instead of the right one: written nowhere it should not be. */
+/*
+ * Data in the wrong direction, beside or instead of the right one: written nowhere it should not
+ * be.
+ */
 static int request_wrong_direction(void *ctx)
 {
 	static const uint32_t types[] = { VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH,

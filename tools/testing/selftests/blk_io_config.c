@@ -68,8 +68,8 @@ static int config_limits(void *ctx)
 	CHECK_EQ(blk_seg_max(&e->b), num - 2 < 126 ? num - 2 : 126);
 	CHECK_EQ(le32toh(c->size_max), 65536);
 	CHECK(block >= 512 && block <= 4096 && !(block & (block - 1)), "block size %u", block);
-	CHECK(c->alignment_offset < (1u << c->physical_block_exp), "alignment offset %u, exponent %u",
-	      c->alignment_offset, c->physical_block_exp);
+	CHECK(c->alignment_offset < (1u << c->physical_block_exp),
+	      "alignment offset %u, exponent %u", c->alignment_offset, c->physical_block_exp);
 	if (e->b.offered & BIT(VIRTIO_BLK_F_MQ))
 		CHECK_EQ(le16toh(c->num_queues), count);
 	CHECK(c->wce <= 1, "writeback is %u", c->wce);

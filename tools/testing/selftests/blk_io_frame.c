@@ -11,23 +11,20 @@
 #define RANDOM_SECTORS	2048u
 #define RANDOM_MAX	32768u
 #define ID_LEN		VIRTIO_BLK_ID_BYTES
-#define ONES		1, 1, 1, 1, 1, 1, 1, 1
-#define ONES_64		ONES, ONES, ONES, ONES, ONES, ONES, ONES, ONES
-
 static const uint32_t cuts_none[] = { 0 };
 static const uint32_t cuts_header[] = { 16, 0 };
 static const uint32_t cuts_header_odd[] = { 7, 9, 0 };
-static const uint32_t cuts_header_bytes[] = { ONES, ONES, 0 };
+static const uint32_t cuts_header_bytes[17] = { [0 ... 15] = 1 };
 static const uint32_t cuts_header_tail[] = { 8, 108, 511, 513, 0 };
-static const uint32_t cuts_out_bytes[] = { 16, ONES_64, ONES, 0 };
+static const uint32_t cuts_out_bytes[74] = { 16, [1 ... 72] = 1 };
 static const uint32_t cuts_out_last_byte[] = { 16, FIXED_LEN - 1, 0 };
 static const uint32_t cuts_in_last_byte[] = { FIXED_LEN, 0 };
 static const uint32_t cuts_in_tail[] = { FIXED_LEN - 1, 0 };
-static const uint32_t cuts_in_bytes[] = { ONES_64, ONES, 0 };
+static const uint32_t cuts_in_bytes[73] = { [0 ... 71] = 1 };
 static const uint32_t cuts_in_odd[] = { 511, 1, 513, 3, 2047, 0 };
 static const uint32_t cuts_id[] = { 20, 0 };
 static const uint32_t cuts_id_odd[] = { 7, 12, 0 };
-static const uint32_t cuts_id_bytes[] = { ONES, ONES, 1, 1, 1, 1, 0 };
+static const uint32_t cuts_id_bytes[21] = { [0 ... 19] = 1 };
 
 /* @readable cuts header and data to write, @writable cuts data read and status. */
 static const struct frame_case {
@@ -108,6 +105,7 @@ static int run_case(struct env *e, struct frame *f, const struct frame_case *c, 
 static int run_cases(struct env *e, enum ring_layout layout)
 {
 	struct prng prng = { e->seed };
+	uint64_t generation = 0;
 	struct frame f;
 	unsigned int i;
 	int res = 0;
@@ -115,8 +113,8 @@ static int run_cases(struct env *e, enum ring_layout layout)
 	CHECK_OK(frame_init(&f, &e->b, AREA_SIZE, &prng));
 	for (i = 0; i < sizeof(cases) / sizeof(*cases) && !res; i++) {
 		/* Writes come first in the table, so that the last one's data is what is read. */
-		uint64_t generation = cases[i].type == VIRTIO_BLK_T_OUT ? 100 + i : 106;
-
+		if (cases[i].type == VIRTIO_BLK_T_OUT)
+			generation = 100 + i;
 		if (16 + 72 + 2 > e->b.num && layout == RING_DIRECT)
 			break;
 		res = run_case(e, &f, &cases[i], generation, layout);
@@ -203,7 +201,8 @@ static int random_turn(struct env *e, struct frame *f, struct model *m, uint32_t
 	frame_begin(f);
 	frame_stream_random(f, out, len, type == VIRTIO_BLK_T_OUT ? pieces : 2);
 	frame_stream_random(f, NULL, in_len + 1, type == VIRTIO_BLK_T_OUT ? 1 : pieces);
-	CHECK_OK(frame_do(f, generation % e->b.nqueues, prng_range(f->prng, RING_DIRECT, RING_MIXED)));
+	CHECK_OK(frame_do(f, generation % e->b.nqueues,
+			  prng_range(f->prng, RING_DIRECT, RING_MIXED)));
 	CHECK_PASS(check_outcome(f, in, in_len));
 	if (type == VIRTIO_BLK_T_IN && model_known(m, sector, count))
 		return check_read(m, in, sector, count);
@@ -231,7 +230,9 @@ static int frame_random(void *ctx)
 	return res;
 }
 
-/* Buffers at every kind of address, one piece each, as a guest's user space would hand them over. */
+/*
+ * Buffers at every kind of address, one piece each, as a guest's user space would hand them over.
+ */
 static int frame_unaligned(void *ctx)
 {
 	static const uint32_t offsets[] = { 1, 2, 3, 4, 8, 255, 511, 512, 513, 2048, 4095 };

@@ -121,7 +121,10 @@ static int map_adjacent(void *ctx)
 	return 0;
 }
 
-/* Maps [@start, @start + @pages pages) a page at a time, every other one by way of @alias, the rest as it is. */
+/*
+ * Maps [@start, @start + @pages pages) a page at a time, every other one by way of @alias, the
+ * rest as it is.
+ */
 static int map_by_pages(struct env *e, const uint8_t *alias, size_t start, size_t pages)
 {
 	struct gmem *m = &e->b.mem;
@@ -297,7 +300,10 @@ static void *remap_thread(void *arg)
 	return NULL;
 }
 
-/* A batch takes effect as a whole: the device never finds memory missing that is there before and after. */
+/*
+ * A batch takes effect as a whole: the device never finds memory missing that is there before and
+ * after.
+ */
 static int map_change_beneath(void *ctx)
 {
 	struct env *e = ctx;

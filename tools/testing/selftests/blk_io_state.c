@@ -19,7 +19,7 @@ static void burst_init(struct burst *t, struct env *e)
 	unsigned int i;
 
 	memset(t, 0, sizeof(*t));
-	t->count = DEPTH < e->b.num / 4u ? DEPTH : e->b.num / 4u;
+	t->count = e->b.num / 4u < DEPTH ? e->b.num / 4u : DEPTH;
 	for (i = 0; i < t->count; i++) {
 		blk_req_init(&e->b, &t->reqs[i]);
 		t->bufs[i] = gmem_alloc(&e->b.mem, 4096, 4096);
@@ -106,7 +106,10 @@ out:
 	return res;
 }
 
-/* Suspend, note where each queue is, reset, set up the same rings, go on: nothing lost, nothing done twice. */
+/*
+ * Suspend, note where each queue is, reset, set up the same rings, go on: nothing lost, nothing
+ * done twice.
+ */
 static int state_suspend(void *ctx)
 {
 	struct env *e = ctx;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The suites of beginnings and ends; they want a slow store, so that there is always I/O in flight. */
+/*
+ * The suites of beginnings and ends; they want a slow store, so that there is always I/O in
+ * flight.
+ */
 #ifndef PVIO_SELFTEST_BLK_LIFE_H
 #define PVIO_SELFTEST_BLK_LIFE_H
 

@@ -28,7 +28,7 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static void usage(const char *program)
+static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --dev NAME --store PATH [--mem va|pa] [--serial S] [--queues N]\n"
@@ -42,7 +42,7 @@ static enum gmem_kind parse_mem(const char *arg, const char *program)
 	if (!strcmp(arg, "va"))
 		return GMEM_SHARED;
 	if (strcmp(arg, "pa"))
-		usage(program);
+		die_of_usage(program);
 	/* vhost-vdpa counts what it pins against the limit, whatever the capabilities. */
 	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
 	return GMEM_LOCKED;
@@ -92,11 +92,11 @@ void env_parse(struct env *e, int argc, char **argv)
 			e->rounds = strtoul(optarg, NULL, 0);
 			break;
 		default:
-			usage(argv[0]);
+			die_of_usage(argv[0]);
 		}
 	}
 	if (!e->opts.name || !e->store || optind != argc)
-		usage(argv[0]);
+		die_of_usage(argv[0]);
 }
 
 int env_open(void *ctx)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the test programs share: the command line, a device for each test, a look at the store behind it. */
+/*
+ * What the test programs share: the command line, a device for each test, a look at the store
+ * behind it.
+ */
 #ifndef PVIO_SELFTEST_ENV_H
 #define PVIO_SELFTEST_ENV_H
 

@@ -45,7 +45,9 @@ void frame_stream(struct frame *f, const void *data, uint32_t len, const uint32_
 /* The same in at most @max_pieces pieces, cut at random. */
 void frame_stream_random(struct frame *f, const void *data, uint32_t len,
 			 unsigned int max_pieces);
-/* Submits and waits. 0 or a negative errno; the status is the last byte of what the device wrote. */
+/*
+ * Submits and waits. 0 or a negative errno; the status is the last byte of what the device wrote.
+ */
 int frame_do(struct frame *f, unsigned int q, enum ring_layout layout);
 /* Copies what the device wrote to @out and returns how much that is. */
 uint32_t frame_gather(const struct frame *f, void *out);

@@ -28,7 +28,10 @@ int gmem_create(struct gmem *m, enum gmem_kind kind, uint64_t iova, size_t size)
 	if (m->va == MAP_FAILED)
 		goto err_close;
 	if (kind == GMEM_LOCKED) {
-		/* vhost-vdpa limits the physically contiguous extents; not every kernel has huge pages. */
+		/*
+		 * vhost-vdpa limits the physically contiguous extents; not every kernel has huge
+		 * pages.
+		 */
 		madvise(m->va, size, MADV_HUGEPAGE);
 		if (mlock(m->va, size))
 			goto err_unmap;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that plays the part of a guest's: a piece of this process that the device sees at an I/O virtual address. */
+/*
+ * Memory that plays the part of a guest's: a piece of this process that the device sees at an I/O
+ * virtual address.
+ */
 #ifndef PVIO_SELFTEST_GMEM_H
 #define PVIO_SELFTEST_GMEM_H
 

@@ -2,7 +2,8 @@
 /*
  * KTAP output and the runner of a table of tests.
  *
- * A test returns 0 (passed), KTAP_SKIP, or anything else (failed); the CHECK macros print why and return from the test.
+ * A test returns 0 (passed), KTAP_SKIP, or anything else (failed); the CHECK macros print why and
+ * return from the test.
  */
 #ifndef PVIO_SELFTEST_KTAP_H
 #define PVIO_SELFTEST_KTAP_H

@@ -59,8 +59,24 @@ slow_make() {
 		"0 $(blockdev --getsz "/dev/$2") delay /dev/$2 0 $3 /dev/$2 0 $4"
 }
 
-slow_remove() {
+mapper_remove() {
 	DM_DISABLE_UDEV=1 dmsetup remove --retry "$1"
+}
+
+# checked_make NAME STORE - /dev/mapper/NAME, which stores a checksum beside every block of STORE
+checked_make() {
+	local size
+
+	modprobe dm_integrity || return
+	dd if=/dev/zero of="/dev/$2" bs=4096 count=2 oflag=direct status=none || return
+	# The first time it formats the store, and learns how much room is left.
+	DM_DISABLE_UDEV=1 dmsetup create "$1" --table \
+		"0 1 integrity /dev/$2 0 - D 1 internal_hash:crc32c" || return
+	DM_DISABLE_UDEV=1 dmsetup remove --retry "$1" || return
+	size=$(dd if="/dev/$2" bs=8 skip=2 count=1 status=none | od -An -tu8 | tr -d ' ') || return
+	DM_DISABLE_UDEV=1 dmsetup create "$1" --table \
+		"0 $size integrity /dev/$2 0 - D 1 internal_hash:crc32c" || return
+	dd if=/dev/zero of="/dev/mapper/$1" bs=1M count=4 oflag=direct status=none
 }
 
 # disk_make NAME [ATTRIBUTE=VALUE]... - a disk in configfs
@@ -127,8 +143,10 @@ clean_up() {
 		rmdir "$dir" || true
 	done
 	while read -r name; do
-		slow_remove "$name" || true
-	done < <(dmsetup ls --target delay 2>/dev/null | awk '/\(/ { print $1 }')
+		mapper_remove "$name" || true
+	done < <(for name in delay integrity error; do
+			dmsetup ls --target "$name" 2>/dev/null
+		done | awk '/\(/ { print $1 }')
 	for dir in "$CONFIGFS"/nullb/*/; do
 		[ ! -d "$dir" ] || store_remove "$(basename "$dir")" || true
 	done

@@ -19,7 +19,10 @@ uint64_t prng_next(struct prng *p);
 uint64_t prng_range(struct prng *p, uint64_t min, uint64_t max);
 bool prng_chance(struct prng *p, unsigned int percent);
 
-/* Every sector of the data says which sector it is, of which generation. @len is a multiple of the sector size. */
+/*
+ * Every sector of the data says which sector it is, of which generation. @len is a multiple of the
+ * sector size.
+ */
 void pattern_fill(void *buf, size_t len, uint64_t sector, uint64_t generation);
 /* The offset of the first byte that is wrong, or -1. */
 long pattern_check(const void *buf, size_t len, uint64_t sector, uint64_t generation);

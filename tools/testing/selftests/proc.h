@@ -32,7 +32,10 @@ void proc_outlive_parent(void);
 pid_t vmm_run(struct env *e, struct vmm_report *r);
 /* Kills and reaps. Whether that ended within the hang limit. */
 bool proc_kill(pid_t pid);
-/* Waits for the end within the hang limit. Returns the exit status, -1 for a death by signal or none. */
+/*
+ * Waits for the end within the hang limit. Returns the exit status, -1 for a death by signal or
+ * none.
+ */
 int proc_wait(pid_t pid);
 bool proc_ended(pid_t pid);
 

@@ -56,7 +56,7 @@ struct ring {
 enum ring_layout {
 	RING_DIRECT,
 	RING_INDIRECT,
-	RING_MIXED,	/* first piece in the ring, then a table: only for tests of what a device takes */
+	RING_MIXED,	/* the first piece in the ring, the others in a table: odd, but valid */
 };
 
 /*

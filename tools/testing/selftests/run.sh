@@ -13,7 +13,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
 ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
-	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa lifecycle_va lifecycle_pa configfs loop"
+	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa
+	lifecycle_va lifecycle_pa configfs loop"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -92,6 +93,24 @@ part_scribble_va() {
 
 part_scribble_pa() {
 	on_disk pa blk_scribble -- queues=2
+}
+
+# Flags of the store, which say that data may not change while it is written, reach the disk
+# by way of the mapping.
+part_scribble_checked() {
+	local dm rc=0
+
+	store_make nulltest "$SIZE_MIB" || return
+	echo 1 >/sys/block/nulltest/queue/stable_writes || return
+	checked_make checked nulltest || return
+	dm=$(basename "$(readlink -f /dev/mapper/checked)")
+	[ "$(cat "/sys/block/$dm/queue/stable_writes")" = 1 ] ||
+		fail "the mapping does not ask for stable data" || return
+	disk_make disk0 path=/dev/mapper/checked queues=2 || return
+	device_add disk0 || return
+	"$HERE/blk_scribble" --dev disk0 --store /dev/mapper/checked --seed "$SEED" \
+		--rounds "$ROUNDS" --only racing_data || rc=$?
+	device_del disk0 && return "$rc"
 }
 
 part_lifecycle_va() {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every vhost character device has: owner, features, queues, the IOTLB. Calls return 0 or a negative errno. */
+/*
+ * What every vhost character device has: owner, features, queues, the IOTLB. Calls return 0 or a
+ * negative errno.
+ */
 #ifndef PVIO_SELFTEST_VHOST_H
 #define PVIO_SELFTEST_VHOST_H
 
@@ -28,7 +31,10 @@ struct vhost {
 int vhost_open(struct vhost *v, const char *path);
 void vhost_close(struct vhost *v);
 
-/* An ioctl whose result is 0 or a negative errno; for calls that need no wrapper, and for wrong ones. */
+/*
+ * An ioctl whose result is 0 or a negative errno; for calls that need no wrapper, and for wrong
+ * ones.
+ */
 int vhost_ioctl(const struct vhost *v, unsigned long request, void *arg);
 
 int vhost_set_owner(const struct vhost *v);
