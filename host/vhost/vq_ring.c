@@ -86,7 +86,7 @@ static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 		return "there is no memory to map its ring";
 	return dev->kind == PVMEM_USER ?
 		"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa" :
-		"its ring is in memory that the VMM did not map";
+		"its ring is in memory that the VMM did not map; with memory=pa all of the VM's memory has to fit RLIMIT_MEMLOCK and max_iotlb_entries of vhost_vdpa";
 }
 
 /*

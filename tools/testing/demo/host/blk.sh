@@ -76,3 +76,103 @@ blk_fio_va() {
 blk_fio_pa() {
 	MODE=pa run_fio fio-pa
 }
+
+# What a VM writes and tells of, block by block, and what else keeps its disk
+# busy. busybox and fio are all there is in it.
+writer_script() {
+	cat <<-'END'
+		fio --name=load --filename=/dev/vdb --ioengine=libaio --direct=1 --iodepth=32 \
+			--rw=randwrite --bs=4k --offset=64M --size=64M --time_based --runtime=3600 \
+			>/dev/null 2>&1 &
+		i=0
+		while :; do
+			i=$((i + 1))
+			printf 'block %07d\n' $i >/run/block
+			dd if=/run/block of=/dev/vdb bs=4096 seek=$i conv=sync,notrunc,fsync \
+				2>/dev/null && echo "PVIO-GUEST-ACK $i"
+		done
+	END
+}
+
+# start_writer STORE - a VM that writes to a disk on STORE for ever
+start_writer() {
+	serve boot "$GUEST"
+	serve data "$1"
+	writer_script >/run/writer
+	# shellcheck disable=SC2046 # words
+	vmm_start writer "${VA_MEMORY[@]}" $(with_disk boot) $(with_disk data) \
+		-fw_cfg name=opt/pvio/script,file=/run/writer
+	vmm_until writer '^PVIO-GUEST-ACK 20[^0-9]*$'
+}
+
+# acked_blocks - each block that the VM was told is written, on the store
+acked_blocks() {
+	local last i
+
+	last=$(vmm_said writer ACK)
+	for ((i = 1; i <= last; i++)); do
+
+		dd if="$1" bs=4096 skip=$i count=1 iflag=direct status=none | head -c 13 >/run/got
+		[ "$(</run/got)" = "$(printf 'block %07d' $i)" ] || fail "block $i is lost" || return
+	done
+	figures "$last acknowledged blocks are there"
+}
+
+in_flight() {
+	awk '{ exit !($1 + $2) }' "/sys/class/block/$(basename "$(readlink -f "$1")")/inflight"
+}
+
+# The VMM dies with requests in flight on a slow store: they end, the device goes,
+# and what was acknowledged is there.
+blk_kill() {
+	local mapped=/dev/mapper/pvio-slow
+
+	dmsetup create pvio-slow --table \
+		"0 $(blockdev --getsz "$SCRATCH") delay $(readlink -f "$SCRATCH") 0 50"
+	start_writer $mapped
+	await 60 in_flight $mapped
+	vmm_kill
+	unserve data
+	unserve boot
+	! in_flight $mapped
+	acked_blocks $mapped
+	dmsetup remove --retry pvio-slow
+}
+
+device_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# "vdpa dev del" waits until the VMM has closed, and the VM goes on until then.
+blk_delete() {
+	local deleter acked
+
+	start_writer "$SCRATCH"
+	vdpa dev del data &
+	deleter=$!
+	sleep 3
+	kill -0 $deleter
+	acked=$(vmm_said writer ACK)
+	vmm_until writer "^PVIO-GUEST-ACK $((acked + 20))[^0-9]*\$"
+	kill -0 $deleter
+	vmm_kill
+	await 60 device_gone $deleter
+	wait $deleter
+	disk_remove data
+	unserve boot
+	acked_blocks "$SCRATCH"
+}
+
+# Private memory is left out of the VMM's map: one message names the remedy.
+blk_private() {
+	local mark
+
+	mark=$(log_mark)
+	serve boot "$GUEST"
+	# shellcheck disable=SC2046 # words
+	vmm_start private $(with_disk boot)
+	await 120 log_says "$mark" "pvio_vhost_blk: boot: " "memory-backend-memfd" >/dev/null
+	vmm_kill
+	unserve boot
+	figures "$(log_since "$mark" | grep -c memory-backend-memfd) message"
+}
