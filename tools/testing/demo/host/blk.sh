@@ -111,7 +111,6 @@ acked_blocks() {
 
 	last=$(vmm_said writer ACK)
 	for ((i = 1; i <= last; i++)); do
-
 		dd if="$1" bs=4096 skip=$i count=1 iflag=direct status=none | head -c 13 >/run/got
 		[ "$(</run/got)" = "$(printf 'block %07d' $i)" ] || fail "block $i is lost" || return
 	done
@@ -119,7 +118,7 @@ acked_blocks() {
 }
 
 in_flight() {
-	awk '{ exit !($1 + $2) }' "/sys/class/block/$(basename "$(readlink -f "$1")")/inflight"
+	awk '{ exit !($1 + $2) }' "/sys/dev/block/$(stat -Lc %Hr:%Lr "$1")/inflight"
 }
 
 # The VMM dies with requests in flight on a slow store: they end, the device goes,
