@@ -13,7 +13,6 @@ shift 2
 PARTS=("$@")
 OUT=$LOGS/boot-$KERNEL
 STAGE=$TOP_DIR/build/payload/$KERNEL
-LOG=$LOGS/boot-$KERNEL.build.log
 
 # The kernel as run.sh of the virtual host wants it, and its modules, in BUILT.
 prepare_kernel() {

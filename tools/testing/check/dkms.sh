@@ -47,12 +47,13 @@ runs() {
 	local work=$PART_LOGS/tree status=0
 
 	mkdir "$work"
+	# shellcheck disable=SC2119 # all of them
 	sources | tar -c -C "$TOP_DIR" --files-from=- |
 		nice unshare --mount --propagation private -- bash -euc \
 			"$(declare -f enter_copy use_dkms); enter_copy \"\$@\"" - "$work" "$TREE" ||
 		status=$?
 	rmdir "$work"
-	return $status
+	return "$status"
 }
 
 # installed SERIES MODULE... - these modules and no others

@@ -14,12 +14,12 @@ step() {
 	(set -e; "$3") 2>&1 | tee "$log" | sed -u 's/^/| /'
 	status=${PIPESTATUS[0]}
 	figures=$(sed -n 's/^figures: //p' "$log" | tail -n 1)
-	if [ $status != 0 ]; then
+	if [ "$status" != 0 ]; then
 		ok=false FAILED=1
 		figures="failed, log $3.log"
 		(clean_up) 2>&1 | sed -u 's/^/| /'
 	fi
-	jq -cn --arg name "$name" --arg via "$via" --argjson ok $ok --arg figures "$figures" \
+	jq -cn --arg name "$name" --arg via "$via" --argjson ok "$ok" --arg figures "$figures" \
 		'{$name, $via, $ok, $figures}' >>"$RESULTS/steps"
 }
 

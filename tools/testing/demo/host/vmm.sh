@@ -8,7 +8,8 @@
 VMM_RUN=/run/vmm
 # Without a word from a VM for so long, it hangs: far more than it ever needs.
 VMM_SILENCE=240
-VA_MEMORY=(-object memory-backend-memfd,id=mem,size=512M,share=on -machine memory-backend=mem)
+# shellcheck disable=SC2034 # the options for a disk in memory mode va
+VA_MEMORY=(-object "memory-backend-memfd,id=mem,size=512M,share=on" -machine memory-backend=mem)
 
 # Where the virtual host is emulated, nested paging would be emulated twice.
 kvm_ready() {
@@ -124,7 +125,9 @@ clean_up() {
 	for pid in $(pgrep -x qemu-system-x86); do
 		kill -KILL "$pid"
 	done
-	for name in $(ls "$DISKS" 2>/dev/null); do
+	for name in "$DISKS"/*/; do
+		[ -d "$name" ] || continue
+		name=$(basename "$name")
 		! device_exists "$name" || device_del "$name"
 		disk_remove "$name"
 	done
