@@ -8,7 +8,9 @@ set -euo pipefail
 # What checkpatch is not asked for, by the folder's name, and why:
 # - a lock's kernel-doc, which checkpatch does not see, tells what it protects
 # - the ring's accessors are macros, because unsafe_get_user() jumps to a label
+# - a member's name can't stand in parentheses
 EVERYWHERE=UNCOMMENTED_DEFINITION,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,MACRO_WITH_FLOW_CONTROL
+EVERYWHERE=$EVERYWHERE,MACRO_ARG_PRECEDENCE
 # - programs have none of the kernel's attributes, and share memory by volatile
 PROGRAMS=$EVERYWHERE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 # - what stands in for the kernel's headers defines what should be used instead
