@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make help tells what there is.
 
+ifneq ($(words $(CURDIR)),1)
+$(error the path of the checkout must not contain spaces: $(CURDIR))
+endif
+
 KVER ?= $(shell uname -r)
 
 # KVER may be a whole release or its beginning: 6.12 is the newest 6.12 there is.
@@ -11,9 +15,6 @@ endif
 RELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 OUT = $(CURDIR)/build/$(RELEASE)
-
-# What the modules are made of; found by mirroring it with links.
-SOURCES := Kbuild compat host
 
 .PHONY: help modules modules_install clean need-kernel demo check lint bench soak
 
@@ -40,7 +41,7 @@ modules: need-kernel
 	@find $(OUT)/host $(OUT)/compat -xtype l -delete
 	@$(CURDIR)/compat/probe-once.sh $(KDIR) $(OUT)
 	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules
-	@$(CURDIR)/compat/left-out.sh $(OUT) $(RELEASE)
+	@$(CURDIR)/compat/left-out.sh $(KDIR) $(OUT) $(RELEASE)
 
 # Headers without the key that signed their kernel can't sign for it.
 modules_install: modules
@@ -50,7 +51,7 @@ modules_install: modules
 	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(RELEASE)
 
 clean:
-	rm -rf $(CURDIR)/build
+	rm -rf build
 
 demo:
 	@tools/testing/demo/run.sh

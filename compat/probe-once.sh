@@ -4,6 +4,12 @@
 # Probe a kernel, unless neither it nor the probes have changed since.
 set -euo pipefail
 
+for file in Module.symvers include/config/auto.conf; do
+	[ -s "$1/$file" ] || {
+		echo "make: $1 has no $file; build that kernel and its modules first" >&2
+		exit 1
+	}
+done
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 key=$({
 	realpath "$1"

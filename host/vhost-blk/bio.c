@@ -295,10 +295,9 @@ static void pvblk_part_unpin(struct pvblk_part *part, bool dirty)
 
 	for (i = 0; i < part->bio.bi_vcnt; i++) {
 		struct bio_vec *bv = &part->bio.bi_io_vec[i];
+		unsigned int end = bv->bv_offset + bv->bv_len;
 
-		unpin_user_page_range_dirty_lock(bv->bv_page,
-				DIV_ROUND_UP(bv->bv_offset + bv->bv_len,
-					     PAGE_SIZE), dirty);
+		unpin_user_page_range_dirty_lock(bv->bv_page, PFN_UP(end), dirty);
 	}
 }
 

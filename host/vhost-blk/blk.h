@@ -129,6 +129,7 @@ struct pvblk_bounce {
  * @bounce: the copy of its data; NULL: there is none
  * @pending: parts that have not ended
  * @last: the part that grows
+ * @vec: vectors of the first part
  * @first: the first part; not a &struct pvblk_part for its vectors' sake
  */
 struct pvblk_req {

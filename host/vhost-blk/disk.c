@@ -218,8 +218,10 @@ static int pvblk_check_readonly(struct pvblk_disk *disk, unsigned int val)
 static ssize_t pvblk_disk_##field##_show(struct config_item *item,	\
 					 char *page)			\
 {									\
-	return sprintf(page, "%u\n",					\
-		       (unsigned int)READ_ONCE(to_pvblk_disk(item)->field)); \
+	struct pvblk_disk *disk = to_pvblk_disk(item);			\
+	unsigned int val = READ_ONCE(disk->field);			\
+									\
+	return sprintf(page, "%u\n", val);				\
 }									\
 									\
 static ssize_t pvblk_disk_##field##_store(struct config_item *item,	\

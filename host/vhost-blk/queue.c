@@ -147,7 +147,7 @@ static void pvblk_queue_free_requests(struct pvblk_queue *q)
 }
 
 /**
- * pvblk_queue_start() - let a queue run
+ * pvblk_queue_start() - make all that a queue needs to run
  * @q: the queue, with all but the limits of its config set
  * @kind: whose thread runs it
  *

@@ -287,7 +287,7 @@ static void pvblk_req_complete(struct pvblk_req *req)
 
 	/* Bytes from the first writable one on: data of a failure is none. */
 	len = req->in_len;
-	if (req->status != VIRTIO_BLK_S_OK && len > 1)
+	if ((req->status != VIRTIO_BLK_S_OK || !req->write_guest) && len > 1)
 		len = 0;
 	pvring_complete(&vq->ring, req->head, len);
 }

@@ -58,8 +58,8 @@ static const char *pvblk_open_why(int err)
  * Context: a system call of the operator.
  * Return: 0; -ENOTBLK for anything but a block device, -EBUSY for one that is
  * in use, -EINVAL for one smaller than a block, -EACCES and -EPERM without the
- * right to it and for writing to one that is write-protected, and what else opening a file returns. A message names the disk,
- * the path and the reason.
+ * right to it and for writing to one that is write-protected, and what else
+ * opening a file returns. A message names the disk, the path and the reason.
  */
 int pvblk_store_open(struct pvblk_store *store, const char *disk,
 		     const char *path, bool readonly)

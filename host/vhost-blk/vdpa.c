@@ -252,9 +252,14 @@ err_disk:
 /* Waits until the VMM has closed the device; that is the bus's way. */
 static void pvblk_dev_del(struct vdpa_mgmt_dev *mdev, struct vdpa_device *vdpa)
 {
-	struct pvblk_disk *disk = to_pvblk_dev(vdpa)->disk;
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_disk *disk = dev->disk;
 
+	get_device(&vdpa->dev);
 	_vdpa_unregister_device(vdpa);
+	/* A driver that failed half way may have left it running. */
+	pvblk_dev_reset(dev);
+	put_device(&vdpa->dev);
 
 	mutex_lock(&disk->lock);
 	disk->dev = NULL;

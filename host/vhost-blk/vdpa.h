@@ -14,6 +14,7 @@
  * @target: what its requests need of it
  * @queue: its queues; each one's &pvblk_queue.vq is also in @vqs
  * @vqs: for @pvdev
+ * @ready: the driver uses the queue; under @lock
  * @features: what it offers
  * @config: its configuration space
  * @generation: counts changes of @config

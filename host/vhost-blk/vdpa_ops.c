@@ -140,7 +140,9 @@ static int pvblk_go_queue(struct pvblk_dev *dev, u16 idx)
 {
 	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
 
-	return q->req ? pvdev_vq_resume(&q->vq) : pvblk_start_queue(dev, idx);
+	int err = q->req ? 0 : pvblk_start_queue(dev, idx);
+
+	return err || !q->req ? err : pvdev_vq_resume(&q->vq);
 }
 
 static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
@@ -305,10 +307,13 @@ static int pvblk_dev_start(struct pvblk_dev *dev)
 		if (err)
 			goto err_queue;
 	}
+	for (i = 0; i < dev->pvdev.nvqs; i++)
+		if (dev->queue[i]->req)
+			pvdev_vq_resume(&dev->queue[i]->vq);
 	return 0;
 
 err_queue:
-	/* The driver may try again: what it set up stays. */
+	/* None has run yet. The driver may try again: what it set up stays. */
 	while (i--)
 		pvblk_queue_stop(dev->queue[i]);
 	return err;
@@ -429,12 +434,8 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 
 	wce = *(const u8 *)buf & 1;
 	WRITE_ONCE(dev->config.wce, wce);
+	/* Of writes completed before nothing was promised without a flush. */
 	WRITE_ONCE(dev->target.writethrough, !wce);
-
-	/* What was completed before is to be durable as well. */
-	if (!wce && !dev->target.readonly &&
-	    blkdev_issue_flush(dev->target.bdev))
-		pvdev_warn(&dev->pvdev, "the store can't be flushed\n");
 }
 
 static u32 pvblk_get_generation(struct vdpa_device *vdpa)
@@ -520,8 +521,6 @@ static void pvblk_free(struct vdpa_device *vdpa)
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 	u16 i;
 
-	/* A driver that failed half way may have left it running. */
-	pvblk_dev_reset(dev);
 	pvdev_destroy(&dev->pvdev);
 	for (i = 0; i < dev->pvdev.nvqs; i++)
 		pvblk_queue_free(dev->queue[i]);

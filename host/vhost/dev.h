@@ -32,7 +32,7 @@ struct pvdev_view {
  * @turn: serve a queue for a bounded time; returns true to be called again
  *	soon. Worker, the queue's lock held.
  * @reap: finish what is on &pvdev_vq.done: complete it if @publish, otherwise
- *	forget it. The queue's lock held, no turn runs.
+ *	forget it. The queue's lock held.
  * @broken: a queue has stopped by itself. The queue's lock held.
  */
 struct pvdev_ops {
@@ -60,7 +60,7 @@ enum pvdev_area {
  * @broken: the driver broke it; stopping heals it
  * @ring: the ring, valid from start to reset
  * @batch: what pops fill, likewise
- * @mem_lock: protects @view, @mapped and the ring's addresses. User memory is
+ * @mem_lock: protects @view, @mapped, @map and the ring's addresses. User memory is
  *	reached under it with page faults disabled, because it is taken by those
  *	who hold the mmap lock.
  * @view: guest memory, now; NULL: there is none
@@ -176,6 +176,7 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
  *
  * Context: any. A caller that pins pages asks afterwards: with pages pinned,
  * an unmap that comes later is that of memory with I/O in flight.
+ * Return: true if it is.
  */
 static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
 					 const struct pvdev_view *view)

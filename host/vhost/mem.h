@@ -23,7 +23,7 @@ enum pvmem_kind {
 #define PVMEM_READ	0x1
 #define PVMEM_WRITE	0x2
 
-/* An identity region ends here: no machine has more physical address bits. */
+/* An identity region ends here: amd64 has no more physical address bits. */
 #define PVMEM_IDENTITY_LAST	((1ULL << 52) - 1)
 
 /**

@@ -71,7 +71,8 @@ EXPORT_SYMBOL_GPL(pvmem_copy_from);
  * @from: the kernel's copy
  * @len: bytes
  *
- * Context and return value: as for pvmem_copy_from().
+ * Context: as for pvmem_copy_from().
+ * Return: as for pvmem_copy_from().
  */
 int pvmem_copy_to(enum pvmem_kind kind, u64 addr, const void *from, u32 len)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a queue: start, turns, stop. Whoever stops a queue drains it in
- * his own context, so that it ends as well when its worker is gone.
+ * The life of a queue: start, turns, stop. Whoever stops a queue for good waits
+ * for what is in flight in his own context, so that it ends as well when its
+ * worker is gone.
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
@@ -36,6 +37,10 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	again |= !llist_empty(&vq->done);
 	mutex_unlock(&vq->lock);
 
+	/*
+	 * The full barrier above also orders what is in flight before this
+	 * look at who waits; pairs with wait_event().
+	 */
 	if (waitqueue_active(&vq->wait))
 		wake_up(&vq->wait);
 	return again;
@@ -74,9 +79,12 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 EXPORT_SYMBOL_GPL(pvdev_vq_init);
 
 /**
- * pvdev_vq_start() - let a queue run
+ * pvdev_vq_start() - make all that a queue needs to run
  * @vq: a queue that is reset, with its config, iova and state set
  * @kind: whose thread runs it
+ *
+ * It is suspended then: pvdev_vq_resume() lets it run, and can't fail for want
+ * of anything. So a device of which one queue can't be had has done nothing.
  *
  * Context: may sleep; PVWORKER_OWNER: a system call of the owner.
  * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
@@ -110,11 +118,7 @@ int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind)
 	pvwork_init(&vq->work, pvdev_vq_turn);
 	rcu_assign_pointer(vq->worker, w);
 	vq->broken = false;
-	vq->running = true;
 	mutex_unlock(&vq->lock);
-
-	/* Chains may be there already, and the kick for them gone by. */
-	pvdev_vq_kick(vq);
 	return 0;
 
 err_worker:
@@ -190,7 +194,7 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 EXPORT_SYMBOL_GPL(pvdev_vq_suspend);
 
 /**
- * pvdev_vq_resume() - let a suspended queue go on
+ * pvdev_vq_resume() - let a queue run that was started, or suspended
  * @vq: the queue
  *
  * Context: may sleep.
@@ -210,6 +214,7 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 		vq->running = true;
 	mutex_unlock(&vq->lock);
 
+	/* Chains may be there already, and the kick for them gone by. */
 	if (!err)
 		pvdev_vq_kick(vq);
 	return err;

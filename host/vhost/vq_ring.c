@@ -78,15 +78,21 @@ out:
 	return err;
 }
 
+static const char * const pvdev_unmapped[] = {
+	[PVMEM_USER] =
+	"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa",
+	[PVMEM_PHYS] =
+	"its ring is in memory that the VMM did not map; with memory=pa all of the VM's memory has to fit RLIMIT_MEMLOCK and max_iotlb_entries of vhost_vdpa",
+	[PVMEM_KERN] = "its ring is in memory that is not mapped",
+};
+
 static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 {
 	if (err == -EXDEV)
 		return "its ring is spread over memory that is not one piece in the VMM";
 	if (err != -EFAULT)
 		return "there is no memory to map its ring";
-	return dev->kind == PVMEM_USER ?
-		"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa" :
-		"its ring is in memory that the VMM did not map; with memory=pa all of the VM's memory has to fit RLIMIT_MEMLOCK and max_iotlb_entries of vhost_vdpa";
+	return pvdev_unmapped[dev->kind];
 }
 
 /*
@@ -213,7 +219,7 @@ static void pvdev_vq_call(struct pvdev_vq *vq)
  *	wants that
  * @vq: the queue, its lock held
  *
- * Context: worker, or the owner.
+ * Context: worker.
  */
 void pvdev_vq_publish(struct pvdev_vq *vq)
 {
@@ -345,7 +351,7 @@ static int pvdev_vq_write_part(struct pvdev_vq *vq,
  * @seg: the piece
  * @from: as many bytes
  *
- * Context: worker, or who drains the queue with the owner's mm.
+ * Context: worker.
  * Return: 0, or -EFAULT where the memory isn't there.
  */
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,

@@ -2,8 +2,8 @@
 /*
  * The threads that run queues. One that serves a VMM is a thread of that
  * process, so that its cgroups pay and that it ends with it. Such a thread can
- * be stopped or frozen by whoever may do that to the process: nobody who holds
- * a lock of the host's waits for it.
+ * be stopped or frozen by whoever may do that to the process: nobody waits for
+ * its end who holds a lock of the host's, for the end of a turn alone.
  */
 #include <linux/export.h>
 #include <linux/kthread.h>
@@ -49,7 +49,7 @@ static void pvworker_settle(struct pvworker *w)
 		return;
 
 	sched_set_normal(current, task_nice(main));
-	set_cpus_allowed_ptr(current, main->cpus_ptr);
+	set_cpus_allowed_ptr(current, &main->cpus_mask);
 }
 
 static void pvworker_run_list(struct pvworker *w, struct llist_node *node)
@@ -80,11 +80,11 @@ static bool pvworker_run(void *data)
 	pvworker_settle(w);
 
 	mutex_lock(&w->run_lock);
-	node = w->detached ? NULL : llist_del_all(&w->list);
-	if (node)
+	node = llist_del_all(&w->list);
+	if (node && !w->detached)
 		pvworker_run_list(w, llist_reverse_order(node));
 	mutex_unlock(&w->run_lock);
-	return node;
+	return true;
 }
 
 static void pvworker_killed(void *data)
@@ -241,7 +241,7 @@ EXPORT_SYMBOL_GPL(pvworker_queue);
  */
 int pvworker_init(void)
 {
-	/* Unbound and without a limit: one that is stopped blocks no other. */
+	/* Unbound, and many at once: one that is stopped blocks no other. */
 	pvworker_ends = alloc_workqueue("pvio_vhost", WQ_UNBOUND,
 					WQ_UNBOUND_MAX_ACTIVE);
 	return pvworker_ends ? 0 : -ENOMEM;

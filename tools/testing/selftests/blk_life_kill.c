@@ -34,7 +34,7 @@ static int kill_in_flight(void *ctx)
 	struct env *e = ctx;
 	struct vmm_report *r = vmm_report_make();
 	struct prng prng = { e->seed };
-	unsigned int i, acked = 0;
+	unsigned int i, ms, acked = 0;
 	pid_t pid;
 
 	CHECK(r, "out of memory");
@@ -42,6 +42,9 @@ static int kill_in_flight(void *ctx)
 		pid = vmm_run(e, r);
 		CHECK(pid > 0, "no VMM: %d", pid);
 		usleep(prng_range(&prng, 0, 1000000));
+		/* Once at least it has to be told of a write before it dies. */
+		for (ms = 0; !i && !r->acked && ms < BLK_HANG_LIMIT_MS; ms++)
+			usleep(1000);
 		CHECK(proc_kill(pid), "the VMM does not die");
 		acked += r->acked;
 		CHECK_PASS(check_acked(e, r));
