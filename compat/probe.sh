@@ -24,9 +24,10 @@ done
 make -k -C "$kdir" M="$work" "${objects[@]}" > "$out/probes.log" 2>&1 || true
 
 exported() {
-	local symbol
+	local symbol symbols
 
-	for symbol in $(sed -n 's/.*symbols: *\([a-z0-9_ ]*\).*/\1/p' "$1"); do
+	read -r -a symbols <<< "$(sed -n 's/.*symbols: *\([a-z0-9_ ]*\).*/\1/p' "$1")"
+	for symbol in "${symbols[@]}"; do
 		awk -v s="$symbol" '$2 == s { found = 1 } END { exit !found }' \
 			"$kdir/Module.symvers" || return 1
 	done
