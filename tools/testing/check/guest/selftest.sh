@@ -3,6 +3,6 @@
 # The selftests. Where KASAN and lockdep look on, fewer rounds find as much.
 set -euo pipefail
 
-rounds=20
-[ "$PVIO_KERNEL" != debug ] || rounds=5
+rounds=8
+[ "$PVIO_KERNEL" != debug ] || rounds=3
 exec bash /payload/selftests/run.sh --rounds "$rounds"
