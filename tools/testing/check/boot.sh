@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# boot.sh KERNEL FIRST PART... - boot a kernel once, with the modules built for
-# it, and run parts there. Prints their results at KTAP's top level, numbered
+# boot.sh "KERNEL [CPUS]" FIRST PART... - boot a kernel once, with the modules built
+# for it, and run parts there. Prints their results at KTAP's top level, numbered
 # from FIRST, and last whether the boot as a whole, its console above all, was
 # clean.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-KERNEL=$1
+read -r KERNEL CPUS <<<"$1"
+NAME=$KERNEL${CPUS:+-$CPUS}
 NR=$2
 shift 2
 PARTS=("$@")
-OUT=$LOGS/boot-$KERNEL
-STAGE=$TOP_DIR/build/payload/$KERNEL
+OUT=$LOGS/boot-$NAME
+STAGE=$TOP_DIR/build/payload/$NAME
 
 # The kernel as run.sh of the virtual host wants it, and its modules, in BUILT.
 prepare_kernel() {
@@ -35,6 +36,7 @@ prepare_kernel() {
 		make_modules KVER="$release" ;;
 	esac
 	BUILT=$TOP_DIR/build/$release
+	[ -z "$CPUS" ] || BOOT+=(--smp "$CPUS")
 }
 
 prepare() {
@@ -61,15 +63,15 @@ finish() {
 	done
 	# The script in the virtual host fails for what it has told already.
 	if [ "$rc" = 0 ] || [ "$rc" = 1 ] && [ -s "$OUT/output.log" ]; then
-		echo "ok $NR boot-$KERNEL"
+		echo "ok $NR boot-$NAME"
 	else
-		ktap_note "exit status $rc, logs build/logs/boot-$KERNEL*"
-		echo "not ok $NR boot-$KERNEL"
+		ktap_note "exit status $rc, logs build/logs/boot-$NAME*"
+		echo "not ok $NR boot-$NAME"
 	fi
 }
 
 mkdir -p "$LOGS" "$(dirname "$STAGE")"
 rm -f "$OUT/output.log"
 trap finish EXIT
-prepare >"$LOGS/boot-$KERNEL.build.log"
+prepare >"$LOGS/boot-$NAME.build.log"
 boot

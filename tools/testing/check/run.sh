@@ -11,7 +11,9 @@ set -euo pipefail
 
 # A part's name, and the script with its arguments. Parts in a boot of the same
 # kernel that follow each other share it; for them there is guest/NAME.sh, NAME
-# being the part's up to its last dash and the kernel's name.
+# being the part's up to its last dash and the kernel's name. A kernel that runs
+# VMs patches its own code, which the emulator of several CPUs gets wrong now and
+# then: it has one.
 PARTS='
 harness         harness.sh
 lint            lint.sh
@@ -21,7 +23,7 @@ build-6.12      build.sh 6.12
 build-7.2       build.sh 7.2
 load-6.1        boot 6.1
 selftest-6.12   boot 6.12
-vm-6.12         boot 6.12
+vm-6.12         boot 6.12 1
 selftest-7.2    boot 7.2
 kunit-debug     boot debug
 selftest-debug  boot debug'
@@ -82,7 +84,7 @@ run_boot() {
 	local names
 
 	read -r -a names <<<"$1"
-	"$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-$2.stderr" >&2) || true
+	"$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
 }
 
 # The longest boot goes on beside all that comes before it, on the other core.

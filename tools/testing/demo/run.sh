@@ -56,7 +56,7 @@ show() {
 need_root
 prepare
 RC=0
-"$VM_DIR/run.sh" --kernel 6.12 --payload "$STAGE/." --disk "$DISK=guest" \
+"$VM_DIR/run.sh" --kernel 6.12 --smp 1 --payload "$STAGE/." --disk "$DISK=guest" \
 	--script demo/run.sh --out "$OUT" || RC=$?
 write_json
 echo
