@@ -126,8 +126,7 @@ in_flight() {
 blk_kill() {
 	local mapped=/dev/mapper/pvio-slow
 
-	dmsetup create pvio-slow --table \
-		"0 $(blockdev --getsz "$SCRATCH") delay $(readlink -f "$SCRATCH") 0 50"
+	slow_make pvio-slow "${SCRATCH#/dev/}" 0 50
 	start_writer $mapped
 	await 60 in_flight $mapped
 	vmm_kill
@@ -135,7 +134,7 @@ blk_kill() {
 	unserve boot
 	! in_flight $mapped
 	acked_blocks $mapped
-	dmsetup remove --retry pvio-slow
+	mapper_remove pvio-slow
 }
 
 device_gone() {
