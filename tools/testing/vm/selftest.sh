@@ -73,7 +73,7 @@ build_module() {
 debug_kernel() {
 	try debug "no leak" 0 "" true
 	try debug "real warning" 125 "WARNING: .*lkdtm" "echo WARNING >$LKDTM"
-	try debug oops 125 "Kernel panic - not syncing: Fatal exception" "echo EXCEPTION >$LKDTM"
+	try debug oops 125 "Oops: " "echo EXCEPTION >$LKDTM"
 	try debug kasan 125 "KASAN: .*use-after-free" "echo READ_AFTER_FREE >$LKDTM"
 	try debug ubsan 125 "UBSAN: array-index-out-of-bounds" "echo ARRAY_BOUNDS >$LKDTM"
 	try debug list 125 "list_add corruption" "echo CORRUPT_LIST_ADD >$LKDTM"
