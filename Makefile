@@ -20,6 +20,7 @@ OUT = $(CURDIR)/build/$(RELEASE)
 
 help:
 	@echo 'make modules [KVER=release | KDIR=dir]  build for a kernel, into build/<release>/'
+	@echo '     ... KUNIT=1                        and the tests that run in a kernel with KUnit'
 	@echo 'make modules_install [KVER=...]         install them for that kernel'
 	@echo 'make clean                              remove build/'
 	@echo 'make demo                               see it work: needs root on Debian 12 or 13'

@@ -29,7 +29,7 @@ prepare_kernel() {
 		dir=$("$VM_DIR/debug-kernel.sh")
 		BOOT=(--kernel debug)
 		release=$(<"$dir/release")
-		make_modules KDIR="$dir/build" ;;
+		make_modules KDIR="$dir/build" KUNIT=1 ;;
 	*)
 		BOOT=(--kernel "$KERNEL")
 		release=$("$VM_DIR/kver.sh" "$KERNEL")

@@ -57,7 +57,9 @@ make_modules() {
 	mkdir -p "$TOP_DIR/build"
 	(
 		flock 7
-		builder make -C "$TOP_DIR" --no-print-directory modules "$@" 7>&-
+		# What make check was given for the kernel of a part is not for the others.
+		builder env -u MAKEFLAGS -u KDIR make -j"$(nproc)" -C "$TOP_DIR" \
+			--no-print-directory modules "$@" 7>&-
 	) 7>"$TOP_DIR/build/.lock"
 }
 
