@@ -96,7 +96,7 @@ static int pvblk_bio_add_piece(struct pvblk_req *req, struct page *page,
 }
 
 static int pvblk_bio_add_user(struct pvblk_req *req,
-			      const struct pvring_seg *seg)
+			      const struct pvmem_seg *seg)
 {
 	unsigned int flags = req->write_guest ? FOLL_WRITE : 0;
 	struct page **pages = req->q->pages;
@@ -127,7 +127,7 @@ static int pvblk_bio_add_user(struct pvblk_req *req,
 }
 
 static int pvblk_bio_add_phys(struct pvblk_req *req,
-			      const struct pvring_seg *seg)
+			      const struct pvmem_seg *seg)
 {
 	unsigned long pfn = PHYS_PFN(seg->addr);
 
@@ -147,7 +147,7 @@ static int pvblk_bio_add_phys(struct pvblk_req *req,
  * Context: worker.
  * Return: 0; -EFAULT where there is no memory, -ENOMEM.
  */
-int pvblk_bio_add(struct pvblk_req *req, struct pvring_seg *seg,
+int pvblk_bio_add(struct pvblk_req *req, struct pvmem_seg *seg,
 		  unsigned int nseg)
 {
 	bool user = req->q->vq.ring.kind == PVMEM_USER;
@@ -203,7 +203,7 @@ int pvblk_bounce_to_guest(struct pvblk_req *req)
 }
 
 /* Zeroed: a store may call a read good and leave some of it out. */
-static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvring_seg *seg,
+static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvmem_seg *seg,
 					       unsigned int nseg, u32 len)
 {
 	struct pvblk_bounce *b;
@@ -235,7 +235,7 @@ static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvring_seg *seg,
  * -ESTALE when memory has changed since the pop, -EFAULT where there is no
  * memory, -ENOMEM.
  */
-int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvring_seg *seg,
+int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 			  unsigned int nseg, u32 len)
 {
 	struct pvblk_queue *q = req->q;

@@ -109,7 +109,7 @@ struct pvblk_bounce {
 	void *data;
 	u32 len;
 	unsigned int nseg;
-	struct pvring_seg seg[];
+	struct pvmem_seg seg[];
 };
 
 /**
@@ -144,7 +144,7 @@ struct pvblk_req {
 	u32 bytes;
 	u32 in_len;
 	sector_t sector;
-	struct pvring_seg status_seg;
+	struct pvmem_seg status_seg;
 	struct pvblk_bounce *bounce;
 	atomic_t pending;
 	struct pvblk_part *last;
@@ -213,9 +213,9 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 void pvblk_req_finish(struct pvblk_req *req, bool publish);
 
 void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf);
-int pvblk_bio_add(struct pvblk_req *req, struct pvring_seg *seg,
+int pvblk_bio_add(struct pvblk_req *req, struct pvmem_seg *seg,
 		  unsigned int nseg);
-int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvring_seg *seg,
+int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 			  unsigned int nseg, u32 len);
 void pvblk_bio_submit(struct pvblk_req *req);
 void pvblk_bio_release(struct pvblk_req *req, bool dirty);

@@ -20,7 +20,7 @@ struct pvblk_io {
 	struct pvblk_req *req;
 	const struct pvblk_target *target;
 	u64 sector;
-	struct pvring_seg *seg;
+	struct pvmem_seg *seg;
 	unsigned int nseg;
 	u32 len;
 };
@@ -128,7 +128,7 @@ static int pvblk_issue_get_id(struct pvblk_io *io)
 	unsigned int i;
 
 	for (i = 0; i < io->nseg && done < VIRTIO_BLK_ID_BYTES; i++) {
-		struct pvring_seg seg = io->seg[i];
+		struct pvmem_seg seg = io->seg[i];
 		int err;
 
 		seg.len = min_t(u32, seg.len, VIRTIO_BLK_ID_BYTES - done);
@@ -177,7 +177,7 @@ static const struct pvblk_type *pvblk_type_find(u32 type)
 static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 			   struct pvdev_view *view)
 {
-	struct pvring_seg *last = &c->seg[c->nout + c->nin - 1];
+	struct pvmem_seg *last = &c->seg[c->nout + c->nin - 1];
 
 	req->view = view;
 	req->head = c->head;
@@ -190,7 +190,7 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->bounce = NULL;
 
 	last->len--;
-	req->status_seg = (struct pvring_seg) {
+	req->status_seg = (struct pvmem_seg) {
 		.addr = last->addr + last->len,
 		.iova = last->iova + last->len,
 		.len = 1,

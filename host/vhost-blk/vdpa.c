@@ -22,6 +22,13 @@ static const u64 pvblk_features =
 	BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |
 	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ);
 
+static const char * const pvblk_unmapped[] = {
+	[PVMEM_USER] =
+	"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa",
+	[PVMEM_PHYS] =
+	"its ring is in memory that the VMM did not map; with memory=pa all of the VM's memory has to fit RLIMIT_MEMLOCK and max_iotlb_entries of vhost_vdpa",
+};
+
 /* Devices whose memory is not freed yet: whoever holds one can outlive it. */
 static atomic_t pvblk_devs = ATOMIC_INIT(0);
 
@@ -177,12 +184,12 @@ static struct pvblk_dev *pvblk_dev_alloc(struct pvblk_disk *disk,
 	atomic_inc(&pvblk_devs);
 	dev = to_pvblk_dev(vdpa);
 	dev->disk = disk;
-	mutex_init(&dev->lock);
 	spin_lock_init(&dev->cb_lock);
 	dev->pvdev.name = dev_name(&dev->vdpa.dev);
 	dev->pvdev.module = PVBLK_MODULE;
 	dev->pvdev.ops = &pvblk_ops;
 	dev->pvdev.kind = use_va ? PVMEM_USER : PVMEM_PHYS;
+	dev->pvdev.unmapped = pvblk_unmapped[dev->pvdev.kind];
 	pvdev_init(&dev->pvdev);
 	return dev;
 }

@@ -14,11 +14,10 @@
  * @target: what its requests need of it
  * @queue: its queues; each one's &pvblk_queue.vq is also in @vqs
  * @vqs: for @pvdev
- * @ready: the driver uses the queue; under @lock
+ * @ready: the driver uses the queue; this and what follows @config is under
+ *	&pvdev.control
  * @features: what it offers
  * @config: its configuration space
- * @generation: counts changes of @config
- * @lock: protects the rest
  * @driver_features: what the driver accepted
  * @status: the device status, but for NEEDS_RESET
  * @broken: a queue is broken: NEEDS_RESET
@@ -38,9 +37,7 @@ struct pvblk_dev {
 	bool ready[PVBLK_QUEUES_MAX];
 	u64 features;
 	struct virtio_blk_config config;
-	u32 generation;
 
-	struct mutex lock;
 	u64 driver_features;
 	u8 status;
 	bool broken;

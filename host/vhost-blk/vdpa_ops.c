@@ -55,9 +55,9 @@ static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 		return -EINVAL;
 	}
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	pvdev_vq_set_areas(&pvblk_dev_queue(dev, idx)->vq, iova);
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 	return 0;
 }
 
@@ -66,9 +66,9 @@ static void pvblk_set_vq_num(struct vdpa_device *vdpa, u16 idx, u32 num)
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 
 	/* For the next start, which checks its bounds. */
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	pvblk_dev_queue(dev, idx)->vq.config.num = num;
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 }
 
 static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
@@ -150,14 +150,14 @@ static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 	bool running;
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	running = (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) && !dev->suspended;
 	if (!ready)
 		pvdev_vq_suspend(&pvblk_dev_queue(dev, idx)->vq);
 	else if (!dev->ready[idx] && running && pvblk_go_queue(dev, idx))
 		ready = false;
 	WRITE_ONCE(dev->ready[idx], ready);
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 }
 
 static bool pvblk_get_vq_ready(struct vdpa_device *vdpa, u16 idx)
@@ -168,14 +168,18 @@ static bool pvblk_get_vq_ready(struct vdpa_device *vdpa, u16 idx)
 static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 			      const struct vdpa_vq_state *state)
 {
-	struct pvblk_queue *q = pvblk_dev_queue(to_pvblk_dev(vdpa), idx);
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 	/* Every stop has drained the ring: both indices are the same. */
 	const struct pvring_state s = {
 		.avail_idx = state->split.avail_index,
 		.used_idx = state->split.avail_index,
 	};
+	int err;
 
-	return pvdev_vq_set_state(&q->vq, &s);
+	mutex_lock(&dev->pvdev.control);
+	err = pvdev_vq_set_state(&pvblk_dev_queue(dev, idx)->vq, &s);
+	mutex_unlock(&dev->pvdev.control);
+	return err;
 }
 
 static int pvblk_get_vq_state(struct vdpa_device *vdpa, u16 idx,
@@ -216,9 +220,9 @@ static int pvblk_set_driver_features(struct vdpa_device *vdpa, u64 features)
 	    (features & ~dev->features))
 		return -EINVAL;
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	dev->driver_features = features;
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 	return 0;
 }
 
@@ -323,13 +327,13 @@ static void pvblk_set_status(struct vdpa_device *vdpa, u8 status)
 {
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	if ((status & ~dev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
 	    pvblk_dev_start(dev))
 		status &= ~VIRTIO_CONFIG_S_DRIVER_OK;
 	WRITE_ONCE(dev->status, status);
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 }
 
 /**
@@ -342,7 +346,7 @@ void pvblk_dev_reset(struct pvblk_dev *dev)
 {
 	u16 i;
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	for (i = 0; i < dev->pvdev.nvqs; i++) {
 		pvblk_queue_reset(dev->queue[i]);
 		dev->ready[i] = false;
@@ -355,7 +359,7 @@ void pvblk_dev_reset(struct pvblk_dev *dev)
 	WRITE_ONCE(dev->config.wce, 1);
 	WRITE_ONCE(dev->status, 0);
 	WRITE_ONCE(dev->broken, false);
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 
 	/* The bus driver that gave it may be gone when the next one comes. */
 	spin_lock_bh(&dev->cb_lock);
@@ -369,16 +373,22 @@ static int pvblk_reset(struct vdpa_device *vdpa)
 	return 0;
 }
 
-static int pvblk_suspend(struct vdpa_device *vdpa)
+static void pvblk_suspend_queues(struct pvblk_dev *dev)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 	u16 i;
 
-	mutex_lock(&dev->lock);
 	for (i = 0; i < dev->pvdev.nvqs; i++)
 		pvdev_vq_suspend(&dev->queue[i]->vq);
 	dev->suspended = true;
-	mutex_unlock(&dev->lock);
+}
+
+static int pvblk_suspend(struct vdpa_device *vdpa)
+{
+	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+
+	mutex_lock(&dev->pvdev.control);
+	pvblk_suspend_queues(dev);
+	mutex_unlock(&dev->pvdev.control);
 	return 0;
 }
 
@@ -388,12 +398,15 @@ static int pvblk_resume(struct vdpa_device *vdpa)
 	int err = 0;
 	u16 i;
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	for (i = 0; i < dev->pvdev.nvqs && !err; i++)
 		if (dev->ready[i])
 			err = pvblk_go_queue(dev, i);
-	dev->suspended = err;
-	mutex_unlock(&dev->lock);
+	if (err)
+		pvblk_suspend_queues(dev);
+	else
+		dev->suspended = false;
+	mutex_unlock(&dev->pvdev.control);
 	return err;
 }
 
@@ -436,11 +449,6 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 	WRITE_ONCE(dev->config.wce, wce);
 	/* Of writes completed before nothing was promised without a flush. */
 	WRITE_ONCE(dev->target.writethrough, !wce);
-}
-
-static u32 pvblk_get_generation(struct vdpa_device *vdpa)
-{
-	return READ_ONCE(to_pvblk_dev(vdpa)->generation);
 }
 
 static int pvblk_table_fill(struct pvmem_table *t, struct vhost_iotlb *iotlb)
@@ -498,10 +506,10 @@ static int pvblk_bind_mm(struct vdpa_device *vdpa, struct mm_struct *mm)
 {
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	mmgrab(mm);
 	dev->mm = mm;
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 	return 0;
 }
 
@@ -509,11 +517,11 @@ static void pvblk_unbind_mm(struct vdpa_device *vdpa)
 {
 	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
 
-	mutex_lock(&dev->lock);
+	mutex_lock(&dev->pvdev.control);
 	if (dev->mm)
 		mmdrop(dev->mm);
 	dev->mm = NULL;
-	mutex_unlock(&dev->lock);
+	mutex_unlock(&dev->pvdev.control);
 }
 
 static void pvblk_free(struct vdpa_device *vdpa)
@@ -554,7 +562,6 @@ const struct vdpa_config_ops pvblk_vdpa_ops = {
 	.get_config_size = pvblk_get_config_size,
 	.get_config = pvblk_get_config,
 	.set_config = pvblk_set_config,
-	.get_generation = pvblk_get_generation,
 	.set_map = pvblk_set_map,
 	.reset_map = pvblk_reset_map,
 	.bind_mm = pvblk_bind_mm,

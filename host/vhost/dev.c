@@ -170,11 +170,12 @@ EXPORT_SYMBOL_GPL(pvdev_clear_table);
 
 /**
  * pvdev_init() - make a device, without memory
- * @dev: the device, with its name, module, ops, kind, nvqs and vqs filled in
- *	and each queue made by pvdev_vq_init()
+ * @dev: the device, with its name, module, ops, kind, unmapped, nvqs and vqs
+ *	filled in and each queue made by pvdev_vq_init()
  */
 void pvdev_init(struct pvdev *dev)
 {
+	mutex_init(&dev->control);
 	mutex_init(&dev->map_lock);
 	ratelimit_state_init(&dev->limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);

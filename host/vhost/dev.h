@@ -114,8 +114,12 @@ struct pvdev_vq {
  * @module: what messages say before it
  * @ops: the backend
  * @kind: how guest memory is reached
+ * @unmapped: the end of a sentence about a ring in memory that is not mapped,
+ *	with the remedy
  * @nvqs: queues
  * @vqs: the queues, each in a structure of the backend
+ * @control: held by a backend that starts, stops or configures queues; no turn
+ *	takes it
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
  * @limit: keeps a guest from filling the log
@@ -125,8 +129,10 @@ struct pvdev {
 	const char *module;
 	const struct pvdev_ops *ops;
 	enum pvmem_kind kind;
+	const char *unmapped;
 	unsigned int nvqs;
 	struct pvdev_vq **vqs;
+	struct mutex control;
 	struct mutex map_lock;
 	struct pvmem_table *table;
 	struct ratelimit_state limit;
@@ -164,9 +170,9 @@ void pvdev_vq_publish(struct pvdev_vq *vq);
 void pvdev_vq_busy(struct pvdev_vq *vq);
 bool pvdev_vq_idle(struct pvdev_vq *vq);
 int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
-		  void *to, const struct pvring_seg *seg);
+		  void *to, const struct pvmem_seg *seg);
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
-		   const struct pvring_seg *seg, const void *from);
+		   const struct pvmem_seg *seg, const void *from);
 void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
 
 /**

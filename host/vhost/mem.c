@@ -14,8 +14,6 @@
 
 #include "mem.h"
 
-static atomic64_t pvmem_generation = ATOMIC64_INIT(0);
-
 /**
  * pvmem_table_alloc() - make an empty memory table
  * @kind: what the addresses of its regions will mean
@@ -33,7 +31,6 @@ struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 		return NULL;
 
 	refcount_set(&t->ref, 1);
-	t->gen = atomic64_inc_return(&pvmem_generation);
 	t->kind = kind;
 	t->max = max;
 	return t;
@@ -179,7 +176,7 @@ EXPORT_SYMBOL_GPL(pvmem_table_find);
  * region or in one without @perm, -ENOSPC when @max pieces are not enough.
  */
 int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
-		    struct pvring_seg *seg, unsigned int max)
+		    struct pvmem_seg *seg, unsigned int max)
 {
 	unsigned int n = 0;
 
@@ -205,7 +202,7 @@ int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 		} else {
 			if (unlikely(n == max))
 				return -ENOSPC;
-			seg[n++] = (struct pvring_seg) {
+			seg[n++] = (struct pvmem_seg) {
 				.addr = r->addr + off,
 				.iova = iova,
 				.len = part,

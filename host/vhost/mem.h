@@ -45,7 +45,6 @@ struct pvmem_region {
 /**
  * struct pvmem_table - guest memory as one device sees it
  * @ref: references; the last one drops the pages
- * @gen: differs between any two tables
  * @kind: what the addresses mean
  * @sealed: sorted and checked; from now on immutable
  * @max: room in @region
@@ -54,7 +53,6 @@ struct pvmem_region {
  */
 struct pvmem_table {
 	refcount_t ref;
-	u64 gen;
 	enum pvmem_kind kind;
 	bool sealed;
 	unsigned int max;
@@ -63,12 +61,12 @@ struct pvmem_table {
 };
 
 /**
- * struct pvring_seg - a translated piece of a buffer
+ * struct pvmem_seg - a translated piece of a buffer
  * @addr: address in the sense of the table's kind
  * @iova: the address that the driver gave
  * @len: bytes, never 0
  */
-struct pvring_seg {
+struct pvmem_seg {
 	u64 addr;
 	u64 iova;
 	u32 len;
@@ -83,7 +81,7 @@ void pvmem_table_put(struct pvmem_table *t);
 const struct pvmem_region *pvmem_table_find(const struct pvmem_table *t,
 					    u64 iova);
 int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
-		    struct pvring_seg *seg, unsigned int max);
+		    struct pvmem_seg *seg, unsigned int max);
 
 int pvmem_table_hold_pages(struct pvmem_table *t,
 			   const struct pvmem_table *old);
@@ -92,12 +90,6 @@ void pvmem_pages_put(struct pvmem_pages *pages);
 int pvmem_copy_from(enum pvmem_kind kind, void *to, u64 addr, u32 len);
 int pvmem_copy_to(enum pvmem_kind kind, u64 addr, const void *from, u32 len);
 int pvmem_fault_in(unsigned long addr, size_t len, bool write);
-
-struct pvmem_map;
-
-int pvmem_map_area(const struct pvmem_table *t, u64 iova, size_t len, u32 perm,
-		   struct pvmem_map *map);
-void pvmem_unmap_area(struct pvmem_map *map);
 
 /**
  * struct pvmem_map - a ring area that can be reached as one piece
@@ -108,5 +100,9 @@ struct pvmem_map {
 	unsigned long addr;
 	void *vmap;
 };
+
+int pvmem_map_area(const struct pvmem_table *t, u64 iova, size_t len, u32 perm,
+		   struct pvmem_map *map);
+void pvmem_unmap_area(struct pvmem_map *map);
 
 #endif

@@ -131,7 +131,7 @@ static int pvmem_map_phys(const struct pvmem_table *t, u64 iova, size_t len,
 
 	iova -= off;
 	for (i = 0; i < n; i++) {
-		struct pvring_seg seg;
+		struct pvmem_seg seg;
 
 		/* A page of the guest has to be one page of the host as well. */
 		if (pvmem_translate(t, iova + i * PAGE_SIZE, PAGE_SIZE, perm,
@@ -175,7 +175,7 @@ free_pages:
 int pvmem_map_area(const struct pvmem_table *t, u64 iova, size_t len, u32 perm,
 		   struct pvmem_map *map)
 {
-	struct pvring_seg seg;
+	struct pvmem_seg seg;
 	int n;
 
 	if (t->kind == PVMEM_PHYS)

@@ -55,7 +55,7 @@ struct pvring_chain {
 	u16 nin;
 	u32 out_len;
 	u32 in_len;
-	struct pvring_seg *seg;
+	struct pvmem_seg *seg;
 	u8 hdr[PVRING_HDR_MAX] __aligned(8);
 };
 
@@ -92,7 +92,7 @@ struct pvring_batch {
 	unsigned int max_raw;
 	unsigned int max_table;
 	struct pvring_chain *chain;
-	struct pvring_seg *seg;
+	struct pvmem_seg *seg;
 	struct pvring_raw *raw;
 	struct pvring_raw *table;
 	u16 *heads;

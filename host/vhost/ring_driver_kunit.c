@@ -269,7 +269,7 @@ int pvtest_pop(struct pvtest_ring *d)
 	return pvring_pop(&d->ring, d->table, d->batch, d->batch->max);
 }
 
-void pvtest_expect_seg(struct pvtest_ring *d, const struct pvring_seg *seg,
+void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len)
 {
 	KUNIT_EXPECT_EQ(d->test, seg->iova, iova);

@@ -137,7 +137,7 @@ void pvtest_set_used_event(struct pvtest_ring *d, u16 idx);
 u16 pvtest_avail_event(const struct pvtest_ring *d);
 
 int pvtest_pop(struct pvtest_ring *d);
-void pvtest_expect_seg(struct pvtest_ring *d, const struct pvring_seg *seg,
+void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len);
 void pvtest_expect_untouched(struct pvtest_ring *d, u16 last_avail);
 bool pvtest_event_passed(u16 event, u16 from, u16 to);

@@ -55,7 +55,7 @@ struct pvmodel_chain {
 	unsigned int nin;
 	u16 desc[PVMODEL_MAX_DESC + 1];
 	struct pvmodel_buf buf[PVMODEL_MAX_DESC];
-	struct pvring_seg in[PVMODEL_MAX_SEGS];
+	struct pvmem_seg in[PVMODEL_MAX_SEGS];
 };
 
 /* Heads, first in, first out; or, taken from the middle, in any order. */
@@ -308,7 +308,7 @@ static void pvmodel_show(struct pvmodel *m)
 }
 
 /* The device: pieces of the engine against buffers of the driver, to the byte. */
-static void pvmodel_check_pieces(struct pvmodel *m, const struct pvring_seg *seg,
+static void pvmodel_check_pieces(struct pvmodel *m, const struct pvmem_seg *seg,
 				 unsigned int n, const struct pvmodel_buf *buf,
 				 u32 skip, u32 total)
 {

@@ -187,7 +187,7 @@ static __always_inline int pvsplit_read_table(struct pvring *r,
 					      const struct pvring_raw *d,
 					      const enum pvmem_kind kind)
 {
-	struct pvring_seg seg[2];
+	struct pvmem_seg seg[2];
 	u32 len = pvsplit_len(d), done = 0;
 	int n, i, err;
 
@@ -261,7 +261,7 @@ static __always_inline int pvsplit_pull_header(struct pvring *r,
 
 	c->hdr_len = 0;
 	while (c->hdr_len < want) {
-		struct pvring_seg *s = c->seg;
+		struct pvmem_seg *s = c->seg;
 		u32 part = min_t(u32, want - c->hdr_len, s->len);
 		int err;
 
@@ -349,7 +349,7 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 		return n;
 
 	for (i = 0; i < n; i++) {
-		struct pvring_seg *start = b->seg + b->nseg;
+		struct pvmem_seg *start = b->seg + b->nseg;
 		struct pvring_chain *c = &b->chain[i];
 
 		err = pvsplit_build(r, t, b, i, raw, kind);

@@ -86,7 +86,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_init);
  * It is suspended then: pvdev_vq_resume() lets it run, and can't fail for want
  * of anything. So a device of which one queue can't be had has done nothing.
  *
- * Context: may sleep; PVWORKER_OWNER: a system call of the owner.
+ * Context: &pvdev.control held; PVWORKER_OWNER: a system call of the owner.
  * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
  * out of range, -ENOMEM, or the error of making a thread.
  */
@@ -95,6 +95,8 @@ int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind)
 	char name[TASK_COMM_LEN];
 	struct pvworker *w;
 	int err;
+
+	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
 	err = vq->batch ? -EBUSY : pvring_init(&vq->ring, &vq->config);
@@ -135,7 +137,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_start);
 /* The worker, for those who start and stop it. */
 static struct pvworker *pvdev_vq_worker(struct pvdev_vq *vq)
 {
-	return rcu_dereference_protected(vq->worker, true);
+	return rcu_dereference_protected(vq->worker,
+					 lockdep_is_held(&vq->dev->control));
 }
 
 static void pvdev_vq_stop_turns(struct pvdev_vq *vq)
@@ -174,10 +177,12 @@ static bool pvdev_vq_drained(struct pvdev_vq *vq)
  * The worker completes and publishes all that was popped; then the state can
  * be taken. Where the worker went with its process, so did the driver.
  *
- * Context: may sleep, for as long as the backing store takes.
+ * Context: &pvdev.control held; sleeps for as long as the backing store takes.
  */
 void pvdev_vq_suspend(struct pvdev_vq *vq)
 {
+	lockdep_assert_held(&vq->dev->control);
+
 	if (!vq->running)
 		return;
 
@@ -197,13 +202,15 @@ EXPORT_SYMBOL_GPL(pvdev_vq_suspend);
  * pvdev_vq_resume() - let a queue run that was started, or suspended
  * @vq: the queue
  *
- * Context: may sleep.
+ * Context: &pvdev.control held.
  * Return: 0; -EINVAL for a queue that was not started, -EOWNERDEAD where its
  * thread is gone.
  */
 int pvdev_vq_resume(struct pvdev_vq *vq)
 {
 	int err = 0;
+
+	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
 	if (!vq->batch)
@@ -252,10 +259,12 @@ static void pvdev_vq_stop_worker(struct pvdev_vq *vq)
  * What is in flight is waited for and dropped. What the queue was told before
  * its start stays.
  *
- * Context: may sleep, for as long as the backing store takes.
+ * Context: &pvdev.control held; sleeps for as long as the backing store takes.
  */
 void pvdev_vq_stop(struct pvdev_vq *vq)
 {
+	lockdep_assert_held(&vq->dev->control);
+
 	pvdev_vq_stop_turns(vq);
 	pvdev_vq_stop_worker(vq);
 	if (vq->batch)
@@ -337,10 +346,12 @@ EXPORT_SYMBOL_GPL(pvdev_vq_done);
  * @vq: the queue; not running
  * @iova: the areas, by &enum pvdev_area
  *
- * Context: may sleep.
+ * Context: &pvdev.control held.
  */
 void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS])
 {
+	lockdep_assert_held(&vq->dev->control);
+
 	mutex_lock(&vq->lock);
 	memcpy(vq->iova, iova, sizeof(vq->iova));
 	pvdev_vq_unmap(vq);
@@ -353,12 +364,14 @@ EXPORT_SYMBOL_GPL(pvdev_vq_set_areas);
  * @vq: the queue; not running
  * @state: from pvdev_vq_get_state(), or from the VMM: any value is safe
  *
- * Context: may sleep.
+ * Context: &pvdev.control held.
  * Return: 0, or -EBUSY for a queue with chains in flight.
  */
 int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
 {
 	int err = 0;
+
+	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
 	if (vq->running || vq->ring.inflight || vq->ring.npending)

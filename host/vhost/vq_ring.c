@@ -41,50 +41,23 @@ static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 	return err;
 }
 
-/* Maps the ring's areas, which may sleep; then somebody may have new memory. */
+/* Allocates beneath mem_lock, but faults no memory in. */
 static int pvdev_vq_map(struct pvdev_vq *vq)
 {
-	struct pvmem_map map[PVDEV_AREAS] = { };
-	struct pvdev_view *view;
-	unsigned int i;
 	int err;
 
-	mutex_lock(&vq->mem_lock);
-	view = vq->view;
-	if (view)
-		refcount_inc(&view->ref);
-	mutex_unlock(&vq->mem_lock);
-	if (!view)
+	if (!vq->view)
 		return -EFAULT;
-
-	err = pvdev_vq_map_areas(vq, view->table, map);
+	err = pvdev_vq_map_areas(vq, vq->view->table, vq->map);
 	if (err)
-		goto out;
+		return err;
 
-	mutex_lock(&vq->mem_lock);
-	if (vq->view == view && !vq->mapped) {
-		for (i = 0; i < PVDEV_AREAS; i++)
-			swap(vq->map[i], map[i]);
-		vq->ring.desc = vq->map[PVDEV_DESC].addr;
-		vq->ring.driver = vq->map[PVDEV_DRIVER].addr;
-		vq->ring.device = vq->map[PVDEV_DEVICE].addr;
-		vq->mapped = true;
-	}
-	mutex_unlock(&vq->mem_lock);
-	for (i = 0; i < PVDEV_AREAS; i++)
-		pvmem_unmap_area(&map[i]);
-out:
-	pvdev_view_put(view);
-	return err;
+	vq->ring.desc = vq->map[PVDEV_DESC].addr;
+	vq->ring.driver = vq->map[PVDEV_DRIVER].addr;
+	vq->ring.device = vq->map[PVDEV_DEVICE].addr;
+	vq->mapped = true;
+	return 0;
 }
-
-static const char * const pvdev_unmapped[] = {
-	[PVMEM_USER] =
-	"its ring is in memory that the VMM did not map; give the VM shared memory (QEMU: -object memory-backend-memfd,share=on), or make the disk with memory=pa",
-	[PVMEM_PHYS] =
-	"its ring is in memory that the VMM did not map; with memory=pa all of the VM's memory has to fit RLIMIT_MEMLOCK and max_iotlb_entries of vhost_vdpa",
-	[PVMEM_KERN] = "its ring is in memory that is not mapped",
-};
 
 static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 {
@@ -92,7 +65,7 @@ static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 		return "its ring is spread over memory that is not one piece in the VMM";
 	if (err != -EFAULT)
 		return "there is no memory to map its ring";
-	return pvdev_unmapped[dev->kind];
+	return dev->unmapped;
 }
 
 /*
@@ -101,29 +74,19 @@ static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
  */
 static int pvdev_vq_enter(struct pvdev_vq *vq)
 {
-	unsigned int i;
-	int err;
+	int err = 0;
 
-	for (i = 0; i < PVDEV_TRIES_MAX; i++) {
-		mutex_lock(&vq->mem_lock);
-		pagefault_disable();
-		if (likely(vq->mapped))
-			return 0;
-		pagefault_enable();
-		mutex_unlock(&vq->mem_lock);
-
-		err = pvdev_vq_map(vq);
-		if (err) {
-			pvdev_vq_break(vq, pvdev_unmapped_why(vq->dev, err));
-			goto err_broken;
-		}
-	}
-	pvdev_vq_break(vq, "memory is remapped all the time");
-
-err_broken:
 	mutex_lock(&vq->mem_lock);
+	if (unlikely(!vq->mapped))
+		err = pvdev_vq_map(vq);
+	if (unlikely(err)) {
+		mutex_unlock(&vq->mem_lock);
+		pvdev_vq_break(vq, pvdev_unmapped_why(vq->dev, err));
+		mutex_lock(&vq->mem_lock);
+		err = -EIO;
+	}
 	pagefault_disable();
-	return -EIO;
+	return err;
 }
 
 /*
@@ -300,7 +263,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_idle);
  * -EFAULT where the memory isn't there.
  */
 int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
-		  void *to, const struct pvring_seg *seg)
+		  void *to, const struct pvmem_seg *seg)
 {
 	unsigned int tries = 0;
 	int ret;
@@ -326,12 +289,12 @@ EXPORT_SYMBOL_GPL(pvdev_vq_read);
 /* The piece under today's memory, where that isn't the chain's any more. */
 static int pvdev_vq_write_part(struct pvdev_vq *vq,
 			       const struct pvdev_view *view,
-			       struct pvring_seg *seg, const void *from)
+			       struct pvmem_seg *seg, const void *from)
 {
 	int ret;
 
 	if (unlikely(vq->view != view)) {
-		struct pvring_seg now;
+		struct pvmem_seg now;
 
 		ret = vq->view ? pvmem_translate(vq->view->table, seg->iova,
 						 seg->len, PVMEM_WRITE, &now, 1)
@@ -355,9 +318,9 @@ static int pvdev_vq_write_part(struct pvdev_vq *vq,
  * Return: 0, or -EFAULT where the memory isn't there.
  */
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
-		   const struct pvring_seg *seg, const void *from)
+		   const struct pvmem_seg *seg, const void *from)
 {
-	struct pvring_seg part = *seg;
+	struct pvmem_seg part = *seg;
 	unsigned int tries = 0;
 	int ret;
 
