@@ -11,6 +11,7 @@
 extern const struct ktap_suite blk_life_kill_suite;
 extern const struct ktap_suite blk_life_share_suite;
 extern const struct ktap_suite blk_life_memory_suite;
+extern const struct ktap_suite blk_life_race_suite;
 
 /* A new VMM can open the device, and all works. */
 int life_goes_on(struct env *e);

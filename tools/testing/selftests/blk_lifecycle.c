@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 	static struct env e;
 	const struct ktap_suite suites[] = {
 		blk_life_kill_suite, blk_life_share_suite, blk_life_memory_suite,
+		blk_life_race_suite,
 	};
 
 	env_parse(&e, argc, argv);

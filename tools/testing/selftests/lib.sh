@@ -163,13 +163,17 @@ await() {
 	done
 }
 
-# log_mark, and log_since MARK: kernel messages written after it
+# log_mark, and log_since MARK: kernel messages written after it; all there are
+# where the mark has left the log already
 log_mark() {
-	dmesg | wc -l
+	local mark=pvio-mark-$EPOCHREALTIME-$RANDOM
+
+	echo "<7>$mark" >/dev/kmsg
+	echo "$mark"
 }
 
 log_since() {
-	dmesg | tail -n "+$(($1 + 1))"
+	dmesg | tac | sed "/$1\$/Q" | tac
 }
 
 # log_says MARK WORD... - a message after MARK holds all the words

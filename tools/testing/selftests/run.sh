@@ -13,8 +13,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
 ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
-	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa
-	lifecycle_va lifecycle_pa configfs loop"
+	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
+	lifecycle_va lifecycle_pa faults_va faults_pa configfs loop"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -103,14 +103,14 @@ part_scribble_checked() {
 	store_make nulltest "$SIZE_MIB" || return
 	echo 1 >/sys/block/nulltest/queue/stable_writes || return
 	checked_make checked nulltest || return
-	dm=$(basename "$(readlink -f /dev/mapper/checked)")
+	dm=$(dmsetup info -c --noheadings -o blkdevname checked) || return
 	[ "$(cat "/sys/block/$dm/queue/stable_writes")" = 1 ] ||
 		fail "the mapping does not ask for stable data" || return
 	disk_make disk0 path=/dev/mapper/checked queues=2 || return
 	device_add disk0 || return
 	"$HERE/blk_scribble" --dev disk0 --store /dev/mapper/checked --seed "$SEED" \
 		--rounds "$ROUNDS" --only racing_data || rc=$?
-	device_del disk0 && return "$rc"
+	device_del disk0 && disk_remove disk0 && return "$rc"
 }
 
 part_lifecycle_va() {
@@ -119,6 +119,28 @@ part_lifecycle_va() {
 
 part_lifecycle_pa() {
 	on_disk pa slow blk_lifecycle -- queues=2
+}
+
+# Memory that may be waited for can fail as well, and no message is written.
+faults_arm() {
+	local kind
+
+	for kind in /sys/kernel/debug/fail*/; do
+		[ ! -e "$kind/verbose" ] || echo 0 >"$kind/verbose"
+		[ ! -e "$kind/ignore-gfp-wait" ] || echo N >"$kind/ignore-gfp-wait"
+		[ ! -e "$kind/min-order" ] || echo 0 >"$kind/min-order"
+	done
+}
+
+part_faults_va() {
+	faults_arm
+	store_make nullextra 8 || return
+	on_disk va blk_fault -- queues=2
+}
+
+part_faults_pa() {
+	faults_arm
+	on_disk pa blk_fault --only fault_map -- queues=2
 }
 
 part_configfs() {

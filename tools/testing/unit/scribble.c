@@ -174,7 +174,7 @@ static void scribble_exit(struct kunit *test)
 }
 
 /* A piece has to be guest memory, in one place, that the device may use so. */
-static void scribble_check_piece(struct pvtest_ring *d, const struct pvring_seg *seg,
+static void scribble_check_piece(struct pvtest_ring *d, const struct pvmem_seg *seg,
 				 u32 perm)
 {
 	u8 *mem = (u8 *)(uintptr_t)seg->addr;
