@@ -32,10 +32,15 @@ console_failures() {
 	grep -anE -- "$CONSOLE_FAILURES" "$1" | grep -avE -- "${2:-^$}"
 }
 
-# console_excerpt LOG [ALLOW] - what surrounds the first failure
+# What a trace holds that does not tell one failure from another: what the stack
+# held from before, and registers.
+CONSOLE_NOISE='\]  \? |\] (Code|Modules linked in|Unloaded tainted modules):|\] (R[^I].|FS|CS|DR.|CR.): '
+
+# console_excerpt LOG [ALLOW] - the first failure with what surrounds it
 console_excerpt() {
 	local first
 
 	first=$(console_failures "$@" | sed -n '1s/:.*//p')
-	sed -n "$((first > 3 ? first - 3 : 1)),$((first + 50))p" "$1"
+	sed -n "$((first > 3 ? first - 3 : 1)),\$p" "$1" | grep -avE -- "$CONSOLE_NOISE" |
+		sed -n 1,25p
 }

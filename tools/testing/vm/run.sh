@@ -159,9 +159,9 @@ make_command() {
 	local disk accel words
 
 	words="root=LABEL=pvio-root init=/run/host-init console=ttyS0 quiet loglevel=5 panic=-1 oops=panic"
-	words="$words tsc=reliable net.ifnames=0"
+	words="$words unknown_nmi_panic tsc=reliable net.ifnames=0"
 	QEMU=(qemu-system-x86_64 -M q35 -m "$MEM" -nodefaults -display none -no-reboot
-		-monitor none -serial "file:${OUT//,/,,}/console.log"
+		-monitor "pipe:${WORK//,/,,}/monitor" -serial "file:${OUT//,/,,}/console.log"
 		-device virtio-rng-pci -device virtio-serial-pci)
 	if [ -n "$ICOUNT" ]; then
 		accel=icount
@@ -195,6 +195,14 @@ progress() {
 	stat -c %s "$OUT/console.log" "$OUT/output.log" "$WORK/results.tar" 2>/dev/null
 }
 
+# Have a machine that hangs say where: an NMI makes its kernel panic, and a panic
+# tells. What the CPUs do is asked as well, for a kernel that does not even that.
+interrogate() {
+	printf '%s\n' "info cpus" "info registers -a" nmi >"$WORK/monitor.in"
+	sleep 10
+	timeout 1 cat "$WORK/monitor.out" >"$OUT/monitor.log" || true
+}
+
 # Wait for QEMU's end; status 1 if it was cut short because nothing came.
 watch() {
 	local before='' now since=$SECONDS told=0
@@ -207,6 +215,7 @@ watch() {
 			since=$SECONDS
 			told=0
 		elif [ $((SECONDS - since)) -ge "$LIMIT" ]; then
+			interrogate
 			kill -KILL "$QEMU_PID"
 			wait "$QEMU_PID" 2>/dev/null || true
 			return 1
@@ -235,12 +244,13 @@ judge() {
 	if [ -s "$WORK/results.tar" ]; then
 		tar -C "$OUT" -xf "$WORK/results.tar" 2>>"$OUT/qemu.log" || true
 	fi
-	if console_failures "$OUT/console.log" "$ALLOW" >"$WORK/failures"; then
+	if [ "$hung" = 1 ]; then
+		failed "silent for $LIMIT s; its last words, an NMI's answer and the CPUs"
+		tail -n 20 "$OUT/output.log" "$OUT/console.log" | show
+		grep -E '^(CPU|RIP|RAX|CS|HLT)|RIP=' "$OUT/monitor.log" | show
+	elif console_failures "$OUT/console.log" "$ALLOW" >"$WORK/failures"; then
 		failed "$(wc -l <"$WORK/failures") suspicious lines on the console, the first"
 		console_excerpt "$OUT/console.log" "$ALLOW" | show
-	elif [ "$hung" = 1 ]; then
-		failed "silent for $LIMIT s; its last words"
-		tail -n 20 "$OUT/output.log" "$OUT/console.log" | show
 	elif [ ! -s "$OUT/.status" ]; then
 		failed "it ended without a result; its last words"
 		tail -n 40 "$OUT/console.log" "$OUT/qemu.log" | show
@@ -305,6 +315,7 @@ main() {
 	make_out
 	make_payload
 	truncate -s "$SCRATCH" "$WORK/scratch"
+	mkfifo "$WORK/monitor.in" "$WORK/monitor.out"
 	make_command
 	run
 }
