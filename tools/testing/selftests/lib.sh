@@ -148,7 +148,10 @@ clean_up() {
 			dmsetup ls --target "$name" 2>/dev/null
 		done | awk '/\(/ { print $1 }')
 	for dir in "$CONFIGFS"/nullb/*/; do
-		[ ! -d "$dir" ] || store_remove "$(basename "$dir")" || true
+		[ -d "$dir" ] || continue
+		name=$(basename "$dir")
+		umount --quiet --all-targets "/dev/$name" || true
+		store_remove "$name" || true
 	done
 }
 
@@ -173,7 +176,10 @@ log_mark() {
 }
 
 log_since() {
-	dmesg | tac | sed "/$1\$/Q" | tac
+	dmesg | awk -v mark="$1" '
+		index($0, mark) { nr = 0; next }
+		{ line[nr++] = $0 }
+		END { for (i = 0; i < nr; i++) print line[i] }'
 }
 
 # log_says MARK WORD... - a message after MARK holds all the words
