@@ -200,7 +200,6 @@ progress() {
 interrogate() {
 	printf '%s\n' "info cpus" "info registers -a" nmi >"$WORK/monitor.in"
 	sleep 10
-	timeout 1 cat "$WORK/monitor.out" >"$OUT/monitor.log" || true
 }
 
 # Wait for QEMU's end; status 1 if it was cut short because nothing came.
@@ -216,7 +215,7 @@ watch() {
 			told=0
 		elif [ $((SECONDS - since)) -ge "$LIMIT" ]; then
 			interrogate
-			kill -KILL "$QEMU_PID"
+			kill -KILL "$QEMU_PID" 2>/dev/null || true
 			wait "$QEMU_PID" 2>/dev/null || true
 			return 1
 		elif [ $((SECONDS - since - told)) -ge 60 ]; then
@@ -246,8 +245,9 @@ judge() {
 	fi
 	if [ "$hung" = 1 ]; then
 		failed "silent for $LIMIT s; its last words, an NMI's answer and the CPUs"
-		tail -n 20 "$OUT/output.log" "$OUT/console.log" | show
-		grep -E '^(CPU|RIP|RAX|CS|HLT)|RIP=' "$OUT/monitor.log" | show
+		tail -n 5 "$OUT/output.log" | show
+		grep -aE '^CPU#|RIP=' "$OUT/monitor.log" | show
+		grep -avE -- "$CONSOLE_NOISE" "$OUT/console.log" | tail -n 25 | show
 	elif console_failures "$OUT/console.log" "$ALLOW" >"$WORK/failures"; then
 		failed "$(wc -l <"$WORK/failures") suspicious lines on the console, the first"
 		console_excerpt "$OUT/console.log" "$ALLOW" | show
@@ -265,7 +265,7 @@ judge() {
 cleanup() {
 	local pid
 
-	for pid in ${QEMU_PID:-} ${TAIL_PID:-}; do
+	for pid in ${QEMU_PID:-} ${TAIL_PID:-} ${MONITOR_PID:-}; do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
 	[ -z "${WORK:-}" ] || rm -rf "$WORK"
@@ -296,9 +296,12 @@ run() {
 	QEMU_PID=$!
 	tail -n +1 -s 0.2 -f --pid="$QEMU_PID" "$OUT/output.log" &
 	TAIL_PID=$!
+	cat "$WORK/monitor.out" >"$OUT/monitor.log" &
+	MONITOR_PID=$!
 	watch || hung=1
 	wait "$TAIL_PID" || true
-	QEMU_PID='' TAIL_PID=''
+	kill "$MONITOR_PID" 2>/dev/null || true
+	QEMU_PID='' TAIL_PID='' MONITOR_PID=''
 	judge "$hung"
 }
 
