@@ -38,8 +38,9 @@ modules: need-kernel
 	@mkdir -p $(OUT)
 	@cp -rsT --remove-destination $(CURDIR)/host $(OUT)/host
 	@cp -rsT --remove-destination $(CURDIR)/compat $(OUT)/compat
+	@cp -rsT --remove-destination $(CURDIR)/uapi $(OUT)/uapi
 	@ln -sf $(CURDIR)/Kbuild $(OUT)/Kbuild
-	@find $(OUT)/host $(OUT)/compat -xtype l -delete
+	@find $(OUT)/host $(OUT)/compat $(OUT)/uapi -xtype l -delete
 	@$(CURDIR)/compat/probe-once.sh $(KDIR) $(OUT)
 	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules
 	@$(CURDIR)/compat/left-out.sh $(KDIR) $(OUT) $(RELEASE)

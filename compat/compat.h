@@ -7,7 +7,12 @@
  * newest kernel; what an older one lacks is made up for here, by what the
  * probes found.
  */
+#include <linux/kconfig.h>
+
 #include "probes.h"
+
+/* For what is there or not as a whole. */
+#define PVIO_VDPA	__is_defined(PVIO_HAVE_VDPA)
 
 #ifndef PVIO_HAVE_VHOST_TASK
 #include "vhost_task.h"

@@ -24,7 +24,7 @@ static void pvblk_part_init(struct pvblk_req *req, struct pvblk_part *part,
 			    struct bio_vec *vec, unsigned int nvec,
 			    blk_opf_t opf)
 {
-	bio_init(&part->bio, req->q->target->bdev, vec, nvec, opf);
+	bio_init(&part->bio, req->q->dev->target.bdev, vec, nvec, opf);
 	part->bio.bi_iter.bi_sector = req->sector + (req->bytes >> SECTOR_SHIFT);
 	part->bio.bi_private = req;
 	part->bio.bi_end_io = pvblk_bio_end;

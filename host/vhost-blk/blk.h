@@ -31,6 +31,7 @@
 
 struct pvblk_dev;
 struct pvblk_queue;
+struct pvblk_vdpa;
 
 /**
  * struct pvblk_store - an open backing store
@@ -47,6 +48,8 @@ struct pvblk_store {
 int pvblk_store_open(struct pvblk_store *store, const char *disk,
 		     const char *path, bool readonly);
 void pvblk_store_close(struct pvblk_store *store);
+int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd);
+void pvblk_store_put(struct pvblk_store *store);
 
 /**
  * struct pvblk_disk - a disk as the operator describes it
@@ -66,7 +69,7 @@ void pvblk_store_close(struct pvblk_store *store);
 struct pvblk_disk {
 	struct config_item item;
 	struct mutex lock;
-	struct pvblk_dev *dev;
+	struct pvblk_vdpa *dev;
 	char *path;
 	struct pvblk_store store;
 	unsigned int queues;
@@ -155,9 +158,7 @@ struct pvblk_req {
 /**
  * struct pvblk_queue - a request queue
  * @vq: its virtqueue
- * @target: the disk
- * @broken: called with @broken_arg when the guest has broken the queue
- * @broken_arg: for @broken
+ * @dev: the disk
  * @req: one for each head
  * @pages: room for pinning
  * @active: requests that the store has
@@ -166,9 +167,7 @@ struct pvblk_req {
  */
 struct pvblk_queue {
 	struct pvdev_vq vq;
-	const struct pvblk_target *target;
-	void (*broken)(void *arg);
-	void *broken_arg;
+	struct pvblk_dev *dev;
 	struct pvblk_req *req;
 	struct page *pages[PVBLK_PIN_MAX];
 	unsigned int active;
@@ -200,12 +199,53 @@ struct pvblk_target {
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
 
+/**
+ * struct pvblk_dev - a disk as its driver sees it, however it is configured
+ * @pvdev: its queues and memory
+ * @target: what its requests need of it
+ * @queue: its queues; each one's &pvblk_queue.vq is also in @vqs
+ * @vqs: for @pvdev
+ * @queue_size: the largest size of each
+ * @features: what it offers
+ * @config: its configuration space
+ * @driver_features: what the driver accepted; under &pvdev.control
+ * @changed: called with bottom halves disabled or not when @broken or @config
+ *	has changed
+ * @broken: a queue is broken: NEEDS_RESET
+ */
+struct pvblk_dev {
+	struct pvdev pvdev;
+	struct pvblk_target target;
+	struct pvblk_queue *queue[PVBLK_QUEUES_MAX];
+	struct pvdev_vq *vqs[PVBLK_QUEUES_MAX];
+	unsigned int queue_size;
+	u64 features;
+	struct virtio_blk_config config;
+	u64 driver_features;
+	void (*changed)(struct pvblk_dev *dev);
+	bool broken;
+};
+
+extern const u64 pvblk_features;
+
+int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues);
+void pvblk_dev_destroy(struct pvblk_dev *dev);
+void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
+		      u32 block_size, bool readonly, const char *serial);
+int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
+void pvblk_dev_reset(struct pvblk_dev *dev);
+void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
+void pvblk_dev_get_config(const struct pvblk_dev *dev, unsigned int offset,
+			  void *buf, unsigned int len);
+void pvblk_dev_set_config(struct pvblk_dev *dev, unsigned int offset,
+			  const void *buf, unsigned int len);
+
 extern const struct pvdev_ops pvblk_ops;
-struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
-				      const struct pvblk_target *target);
+struct pvblk_queue *pvblk_queue_alloc(struct pvblk_dev *dev, u16 index);
 void pvblk_queue_free(struct pvblk_queue *q);
-int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind);
+int pvblk_queue_start(struct pvblk_queue *q, struct pvworker *w);
 void pvblk_queue_stop(struct pvblk_queue *q);
+void pvblk_queue_park(struct pvblk_queue *q);
 void pvblk_queue_reset(struct pvblk_queue *q);
 
 int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
@@ -221,6 +261,8 @@ void pvblk_bio_submit(struct pvblk_req *req);
 void pvblk_bio_release(struct pvblk_req *req, bool dirty);
 int pvblk_bounce_to_guest(struct pvblk_req *req);
 
+int pvblk_chr_init(void);
+void pvblk_chr_exit(void);
 int pvblk_vdpa_init(void);
 void pvblk_vdpa_exit(void);
 

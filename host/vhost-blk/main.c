@@ -7,23 +7,24 @@ static int __init pvblk_init(void)
 {
 	int err;
 
-	err = pvblk_config_init();
+	err = pvblk_chr_init();
 	if (err)
 		return err;
-	err = pvblk_vdpa_init();
+	err = PVIO_VDPA ? pvblk_vdpa_init() : 0;
 	if (err)
 		goto err_vdpa;
 	return 0;
 
 err_vdpa:
-	pvblk_config_exit();
+	pvblk_chr_exit();
 	return err;
 }
 
 static void __exit pvblk_exit(void)
 {
-	pvblk_vdpa_exit();
-	pvblk_config_exit();
+	if (PVIO_VDPA)
+		pvblk_vdpa_exit();
+	pvblk_chr_exit();
 }
 
 module_init(pvblk_init);

@@ -98,9 +98,10 @@ static bool pvblk_turn(struct pvdev_vq *vq)
 
 static void pvblk_broken(struct pvdev_vq *vq)
 {
-	struct pvblk_queue *q = to_pvblk_queue(vq);
+	struct pvblk_dev *dev = to_pvblk_queue(vq)->dev;
 
-	q->broken(q->broken_arg);
+	WRITE_ONCE(dev->broken, true);
+	dev->changed(dev);
 }
 
 const struct pvdev_ops pvblk_ops = {
@@ -111,14 +112,12 @@ const struct pvdev_ops pvblk_ops = {
 
 /**
  * pvblk_queue_alloc() - make a queue that is stopped
- * @pvdev: its device
+ * @dev: its device
  * @index: its place there
- * @target: the disk
  *
  * Return: the queue, or NULL without memory.
  */
-struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
-				      const struct pvblk_target *target)
+struct pvblk_queue *pvblk_queue_alloc(struct pvblk_dev *dev, u16 index)
 {
 	struct pvblk_queue *q;
 
@@ -126,8 +125,8 @@ struct pvblk_queue *pvblk_queue_alloc(struct pvdev *pvdev, u16 index,
 	if (!q)
 		return NULL;
 
-	q->target = target;
-	pvdev_vq_init(&q->vq, pvdev, index);
+	q->dev = dev;
+	pvdev_vq_init(&q->vq, &dev->pvdev, index);
 	return q;
 }
 
@@ -149,12 +148,12 @@ static void pvblk_queue_free_requests(struct pvblk_queue *q)
 /**
  * pvblk_queue_start() - make all that a queue needs to run
  * @q: the queue, with all but the limits of its config set
- * @kind: whose thread runs it
+ * @w: the worker that runs it
  *
  * Context: as for pvdev_vq_start().
  * Return: as for pvdev_vq_start().
  */
-int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind)
+int pvblk_queue_start(struct pvblk_queue *q, struct pvworker *w)
 {
 	unsigned int num = q->vq.config.num, i;
 	int err;
@@ -170,7 +169,7 @@ int pvblk_queue_start(struct pvblk_queue *q, enum pvworker_kind kind)
 	q->active = 0;
 	q->stalled = false;
 	q->vq.config.limits = pvblk_limits;
-	err = pvdev_vq_start(&q->vq, kind);
+	err = pvdev_vq_start(&q->vq, w);
 	if (err)
 		goto err_start;
 	return 0;
@@ -190,6 +189,24 @@ void pvblk_queue_stop(struct pvblk_queue *q)
 {
 	pvdev_vq_stop(&q->vq);
 	pvblk_queue_free_requests(q);
+}
+
+/**
+ * pvblk_queue_park() - stop a queue so that its next start goes on from here
+ * @q: the queue; one that wasn't started is allowed
+ *
+ * What is in flight is completed and shown to the driver.
+ *
+ * Context: as for pvdev_vq_suspend().
+ */
+void pvblk_queue_park(struct pvblk_queue *q)
+{
+	struct pvring_state state;
+
+	pvdev_vq_suspend(&q->vq);
+	pvdev_vq_get_state(&q->vq, &state);
+	pvblk_queue_stop(q);
+	pvdev_vq_set_state(&q->vq, &state);
 }
 
 /**

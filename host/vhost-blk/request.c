@@ -201,7 +201,7 @@ static void pvblk_io_init(struct pvblk_io *io, struct pvblk_req *req,
 			  const struct pvring_chain *c, bool to_guest)
 {
 	io->req = req;
-	io->target = req->q->target;
+	io->target = &req->q->dev->target;
 	io->seg = c->seg + (to_guest ? c->nout : 0);
 	io->nseg = to_guest ? c->nin : c->nout;
 	io->len = to_guest ? c->in_len - 1 : c->out_len;

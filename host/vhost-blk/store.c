@@ -1,123 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Backing stores. A path is looked up once, in the context of whoever wrote it:
- * with his rights, in his mount namespace, and held from then on.
+ * Backing stores that come as a file descriptor: whoever opened it had the right
+ * to, and need not be the one who passes it on.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/namei.h>
 
 #include "blk.h"
-
-#define pvblk_store_err(disk, path, fmt, ...)				\
-	pr_err(PVBLK_MODULE ": %s: path %s: " fmt "\n", disk, path, ##__VA_ARGS__)
-
-/* Opening a device of another kind can have effects: don't. */
-static int pvblk_store_check(const char *disk, const char *path)
-{
-	struct path p;
-	umode_t mode;
-	int err;
-
-	err = kern_path(path, LOOKUP_FOLLOW, &p);
-	if (err) {
-		pvblk_store_err(disk, path, "can't be looked up (error %d)", err);
-		return err;
-	}
-	mode = d_backing_inode(p.dentry)->i_mode;
-	path_put(&p);
-
-	if (!S_ISBLK(mode)) {
-		pvblk_store_err(disk, path, "is not a block device");
-		return -ENOTBLK;
-	}
-	return 0;
-}
-
-static const char *pvblk_open_why(int err)
-{
-	switch (err) {
-	case -EBUSY:
-		return "is in use: mounted, swap, or opened exclusively";
-	case -EACCES:
-	case -EPERM:
-		return "may not be opened by you";
-	case -ENXIO:
-	case -ENODEV:
-		return "has no device behind it";
-	}
-	return "can't be opened";
-}
+#include "blkdev_compat.h"
 
 /**
- * pvblk_store_open() - open a backing store
+ * pvblk_store_get() - take a backing store from a file descriptor
  * @store: the result
  * @disk: name of the disk, for messages
- * @path: a block device
- * @readonly: open it without the right to write
+ * @fd: the descriptor, of the calling process
  *
- * Context: a system call of the operator.
- * Return: 0; -ENOTBLK for anything but a block device, -EBUSY for one that is
- * in use, -EINVAL for one smaller than a block, -EACCES and -EPERM without the
- * right to it and for writing to one that is write-protected, and what else
- * opening a file returns. A message names the disk, the path and the reason.
+ * Context: a system call of the VMM.
+ * Return: 0; -EBADF for what is no descriptor or can't be read, -ENOTBLK for
+ * anything but a block device, -EOPNOTSUPP for one that is zoned or has blocks
+ * of more than a page, -EINVAL for one smaller than a block.
  */
-int pvblk_store_open(struct pvblk_store *store, const char *disk,
-		     const char *path, bool readonly)
+int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd)
 {
-	int flags = (readonly ? O_RDONLY : O_RDWR) | O_EXCL | O_LARGEFILE |
-		    O_NONBLOCK;
-	struct file *file;
-	int err;
+	struct file *file = fget(fd);
+	struct block_device *bdev;
+	int err = -EBADF;
 
-	err = pvblk_store_check(disk, path);
-	if (err)
+	if (!file)
 		return err;
-
-	file = filp_open(path, flags, 0);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-		pvblk_store_err(disk, path, "%s (error %d)",
-				pvblk_open_why(err), err);
-		return err;
-	}
-
-	/* The name may have changed hands since it was looked at. */
+	if (!(file->f_mode & FMODE_READ))
+		goto err_file;
 	err = -ENOTBLK;
-	if (!S_ISBLK(file_inode(file)->i_mode)) {
-		pvblk_store_err(disk, path, "is not a block device");
+	if (!S_ISBLK(file_inode(file)->i_mode))
 		goto err_file;
-	}
-	store->file = file;
-	store->bdev = file_bdev(file);
-	store->readonly = readonly;
 
-	err = -EACCES;
-	if (!readonly && bdev_read_only(store->bdev)) {
-		pvblk_store_err(disk, path, "is write-protected: set readonly first");
+	bdev = file_bdev(file);
+	err = -EOPNOTSUPP;
+	if (bdev_logical_block_size(bdev) > PAGE_SIZE || bdev_is_zoned(bdev))
 		goto err_file;
-	}
 	err = -EINVAL;
-	if (bdev_nr_bytes(store->bdev) < SECTOR_SIZE ||
-	    bdev_nr_bytes(store->bdev) < bdev_logical_block_size(store->bdev)) {
-		pvblk_store_err(disk, path, "is smaller than a block");
+	if (bdev_nr_bytes(bdev) < bdev_logical_block_size(bdev))
 		goto err_file;
-	}
+
+	store->file = file;
+	store->bdev = bdev;
+	store->readonly = !(file->f_mode & FMODE_WRITE) || bdev_read_only(bdev);
 	return 0;
 
 err_file:
-	filp_close(file, NULL);
-	*store = (struct pvblk_store) { };
+	fput(file);
 	return err;
 }
 
 /**
- * pvblk_store_close() - undo pvblk_store_open()
- * @store: the store, with no I/O in flight; one that isn't open is allowed
+ * pvblk_store_put() - undo pvblk_store_get()
+ * @store: the store, with no I/O in flight; one that isn't there is allowed
  */
-void pvblk_store_close(struct pvblk_store *store)
+void pvblk_store_put(struct pvblk_store *store)
 {
-	/* The claim goes now, so that the same device can be opened anew. */
 	if (store->file)
-		bdev_fput(store->file);
+		fput(store->file);
 	*store = (struct pvblk_store) { };
 }

@@ -19,19 +19,19 @@
 #define PVBLK_MUST	(BIT_ULL(VIRTIO_F_VERSION_1) | \
 			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM))
 
-static struct pvblk_queue *pvblk_dev_queue(struct pvblk_dev *dev, u16 idx)
+static struct pvblk_queue *pvblk_vdpa_queue(struct pvblk_vdpa *v, u16 idx)
 {
-	return dev->queue[array_index_nospec(idx, dev->pvdev.nvqs)];
+	return v->dev.queue[array_index_nospec(idx, v->dev.pvdev.nvqs)];
 }
 
 /* A bus driver that is unregistered waits for a grace period before it goes. */
-static bool pvblk_bound_to_kernel(const struct pvblk_dev *dev)
+static bool pvblk_bound_to_kernel(const struct pvblk_vdpa *v)
 {
 	const struct device_driver *drv;
 	bool kernel;
 
 	rcu_read_lock();
-	drv = READ_ONCE(dev->vdpa.dev.driver);
+	drv = READ_ONCE(v->vdpa.dev.driver);
 	kernel = drv && !strcmp(drv->name, "virtio_vdpa");
 	rcu_read_unlock();
 	return kernel;
@@ -45,35 +45,35 @@ static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 		[PVDEV_DRIVER] = driver,
 		[PVDEV_DEVICE] = device,
 	};
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
 	/* virtio 1.4, 2.7. */
 	if (!IS_ALIGNED(desc, 16) || !IS_ALIGNED(driver, 2) ||
 	    !IS_ALIGNED(device, 4)) {
-		pvdev_warn(&dev->pvdev, "queue %u: ring address is misaligned\n",
+		pvdev_warn(&v->dev.pvdev, "queue %u: ring address is misaligned\n",
 			   idx);
 		return -EINVAL;
 	}
 
-	mutex_lock(&dev->pvdev.control);
-	pvdev_vq_set_areas(&pvblk_dev_queue(dev, idx)->vq, iova);
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	pvdev_vq_set_areas(&pvblk_vdpa_queue(v, idx)->vq, iova, false);
+	mutex_unlock(&v->dev.pvdev.control);
 	return 0;
 }
 
 static void pvblk_set_vq_num(struct vdpa_device *vdpa, u16 idx, u32 num)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
 	/* For the next start, which checks its bounds. */
-	mutex_lock(&dev->pvdev.control);
-	pvblk_dev_queue(dev, idx)->vq.config.num = num;
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	pvblk_vdpa_queue(v, idx)->vq.config.num = num;
+	mutex_unlock(&v->dev.pvdev.control);
 }
 
 static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
 {
-	pvdev_vq_kick(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq);
+	pvdev_vq_kick(&pvblk_vdpa_queue(to_pvblk_vdpa(vdpa), idx)->vq);
 }
 
 /*
@@ -84,8 +84,8 @@ static void pvblk_kick_vq(struct vdpa_device *vdpa, u16 idx)
 static void pvblk_set_vq_cb(struct vdpa_device *vdpa, u16 idx,
 			    struct vdpa_callback *cb)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
-	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
+	struct pvblk_queue *q = pvblk_vdpa_queue(v, idx);
 	struct eventfd_ctx *event;
 
 	if (!cb->callback || !cb->trigger) {
@@ -95,80 +95,73 @@ static void pvblk_set_vq_cb(struct vdpa_device *vdpa, u16 idx,
 
 	event = pvdev_event_get(cb->trigger);
 	if (!event)
-		pvdev_warn(&dev->pvdev, "queue %u: its call event is closed already\n",
+		pvdev_warn(&v->dev.pvdev, "queue %u: its call event is closed already\n",
 			   idx);
 	pvdev_vq_set_event(&q->vq, event);
 }
 
-static int pvblk_start_queue(struct pvblk_dev *dev, u16 idx)
+static int pvblk_start_queue(struct pvblk_vdpa *v, u16 idx)
 {
-	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
-	struct pvring_config *cfg = &q->vq.config;
-	u64 f = dev->driver_features;
-	int err = -EINVAL;
+	struct pvdev *pvdev = &v->dev.pvdev;
+	struct pvworker *w;
+	int err;
 
 	/* QEMU makes all queues ready, those as well that no driver set up. */
-	if (!cfg->num)
+	if (!v->dev.queue[idx]->vq.config.num)
 		return 0;
 
-	if (!dev->identity && dev->pvdev.kind == PVMEM_USER &&
-	    current->mm != dev->mm) {
-		pvdev_warn(&dev->pvdev, "queue %u: only the process that owns the device can start it\n",
+	if (!v->identity && pvdev->kind == PVMEM_USER && current->mm != v->mm) {
+		pvdev_warn(pvdev, "queue %u: only the process that owns the device can start it\n",
 			   idx);
 		return -EPERM;
 	}
-	if (cfg->num > dev->disk->queue_size)
-		goto err_start;
 
-	cfg->format = PVRING_SPLIT;
-	cfg->kind = dev->pvdev.kind;
-	cfg->event_idx = f & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
-	cfg->indirect = f & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
-	err = pvblk_queue_start(q, dev->identity ? PVWORKER_KERNEL :
-						   PVWORKER_OWNER);
-	if (!err)
-		return 0;
-
-err_start:
-	pvdev_warn(&dev->pvdev, "queue %u of size %u can't be started (error %d)\n",
-		   idx, cfg->num, err);
+	w = pvdev_worker_start(pvdev, idx, v->identity ? PVWORKER_KERNEL :
+							 PVWORKER_OWNER);
+	if (IS_ERR(w)) {
+		pvdev_warn(pvdev, "queue %u: can't have a thread (error %ld)\n",
+			   idx, PTR_ERR(w));
+		return PTR_ERR(w);
+	}
+	err = pvblk_dev_start_queue(&v->dev, idx, w);
+	pvworker_put(w);
 	return err;
 }
 
 /* A queue that was made ready before goes on where it was stopped. */
-static int pvblk_go_queue(struct pvblk_dev *dev, u16 idx)
+static int pvblk_go_queue(struct pvblk_vdpa *v, u16 idx)
 {
-	struct pvblk_queue *q = pvblk_dev_queue(dev, idx);
+	struct pvblk_queue *q = pvblk_vdpa_queue(v, idx);
 
-	int err = q->req ? 0 : pvblk_start_queue(dev, idx);
+	int err = q->req ? 0 : pvblk_start_queue(v, idx);
 
 	return err || !q->req ? err : pvdev_vq_resume(&q->vq);
 }
 
 static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	bool running;
 
-	mutex_lock(&dev->pvdev.control);
-	running = (dev->status & VIRTIO_CONFIG_S_DRIVER_OK) && !dev->suspended;
+	mutex_lock(&v->dev.pvdev.control);
+	running = (v->status & VIRTIO_CONFIG_S_DRIVER_OK) && !v->suspended;
 	if (!ready)
-		pvdev_vq_suspend(&pvblk_dev_queue(dev, idx)->vq);
-	else if (!dev->ready[idx] && running && pvblk_go_queue(dev, idx))
+		pvdev_vq_suspend(&pvblk_vdpa_queue(v, idx)->vq);
+	else if (!v->ready[idx] && running && pvblk_go_queue(v, idx))
 		ready = false;
-	WRITE_ONCE(dev->ready[idx], ready);
-	mutex_unlock(&dev->pvdev.control);
+	WRITE_ONCE(v->ready[idx], ready);
+	mutex_unlock(&v->dev.pvdev.control);
 }
 
 static bool pvblk_get_vq_ready(struct vdpa_device *vdpa, u16 idx)
 {
-	return READ_ONCE(to_pvblk_dev(vdpa)->ready[idx]);
+	return READ_ONCE(to_pvblk_vdpa(vdpa)->ready[idx]);
 }
 
 static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 			      const struct vdpa_vq_state *state)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	/* Every stop has drained the ring: both indices are the same. */
 	const struct pvring_state s = {
 		.avail_idx = state->split.avail_index,
@@ -176,9 +169,9 @@ static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 	};
 	int err;
 
-	mutex_lock(&dev->pvdev.control);
-	err = pvdev_vq_set_state(&pvblk_dev_queue(dev, idx)->vq, &s);
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	err = pvdev_vq_set_state(&pvblk_vdpa_queue(v, idx)->vq, &s);
+	mutex_unlock(&v->dev.pvdev.control);
 	return err;
 }
 
@@ -187,7 +180,7 @@ static int pvblk_get_vq_state(struct vdpa_device *vdpa, u16 idx,
 {
 	struct pvring_state s;
 
-	pvdev_vq_get_state(&pvblk_dev_queue(to_pvblk_dev(vdpa), idx)->vq, &s);
+	pvdev_vq_get_state(&pvblk_vdpa_queue(to_pvblk_vdpa(vdpa), idx)->vq, &s);
 	state->split.avail_index = s.avail_idx;
 	return 0;
 }
@@ -204,7 +197,7 @@ static u32 pvblk_get_vq_group(struct vdpa_device *vdpa, u16 idx)
 
 static u64 pvblk_get_device_features(struct vdpa_device *vdpa)
 {
-	return to_pvblk_dev(vdpa)->features;
+	return to_pvblk_vdpa(vdpa)->dev.features;
 }
 
 static u64 pvblk_get_backend_features(const struct vdpa_device *vdpa)
@@ -214,45 +207,45 @@ static u64 pvblk_get_backend_features(const struct vdpa_device *vdpa)
 
 static int pvblk_set_driver_features(struct vdpa_device *vdpa, u64 features)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
 	if ((features & PVBLK_MUST) != PVBLK_MUST ||
-	    (features & ~dev->features))
+	    (features & ~v->dev.features))
 		return -EINVAL;
 
-	mutex_lock(&dev->pvdev.control);
-	dev->driver_features = features;
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	v->dev.driver_features = features;
+	mutex_unlock(&v->dev.pvdev.control);
 	return 0;
 }
 
 static u64 pvblk_get_driver_features(struct vdpa_device *vdpa)
 {
-	return READ_ONCE(to_pvblk_dev(vdpa)->driver_features);
+	return READ_ONCE(to_pvblk_vdpa(vdpa)->dev.driver_features);
 }
 
 static void pvblk_set_config_cb(struct vdpa_device *vdpa,
 				struct vdpa_callback *cb)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	spin_lock_bh(&dev->cb_lock);
-	dev->config_cb = *cb;
-	spin_unlock_bh(&dev->cb_lock);
+	spin_lock_bh(&v->cb_lock);
+	v->config_cb = *cb;
+	spin_unlock_bh(&v->cb_lock);
 }
 
 static u16 pvblk_get_vq_num_max(struct vdpa_device *vdpa)
 {
-	return to_pvblk_dev(vdpa)->disk->queue_size;
+	return to_pvblk_vdpa(vdpa)->disk->queue_size;
 }
 
 /* A bus driver takes 0 for no device, and leaves it. */
 static u32 pvblk_get_device_id(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	if (pvblk_bound_to_kernel(dev) && !dev->disk->loop) {
-		pvdev_warn(&dev->pvdev, "is for a VMM: virtio_vdpa may not have it unless it is made with loop=1\n");
+	if (pvblk_bound_to_kernel(v) && !v->disk->loop) {
+		pvdev_warn(&v->dev.pvdev, "is for a VMM: virtio_vdpa may not have it unless it is made with loop=1\n");
 		return 0;
 	}
 	return VIRTIO_ID_BLOCK;
@@ -265,148 +258,131 @@ static u32 pvblk_get_vendor_id(struct vdpa_device *vdpa)
 
 static u8 pvblk_get_status(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	return READ_ONCE(dev->status) |
-	       (READ_ONCE(dev->broken) ? VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+	return READ_ONCE(v->status) |
+	       (READ_ONCE(v->dev.broken) ? VIRTIO_CONFIG_S_NEEDS_RESET : 0);
 }
 
-void pvblk_dev_broken(void *arg)
+void pvblk_vdpa_changed(struct pvblk_dev *dev)
 {
-	struct pvblk_dev *dev = arg;
+	struct pvblk_vdpa *v = container_of(dev, struct pvblk_vdpa, dev);
 
-	WRITE_ONCE(dev->broken, true);
-
-	spin_lock_bh(&dev->cb_lock);
-	if (dev->config_cb.callback)
-		dev->config_cb.callback(dev->config_cb.private);
-	spin_unlock_bh(&dev->cb_lock);
+	spin_lock_bh(&v->cb_lock);
+	if (v->config_cb.callback)
+		v->config_cb.callback(v->config_cb.private);
+	spin_unlock_bh(&v->cb_lock);
 }
 
-/* Durable at once, unless the driver is going to flush (virtio 1.4, 5.2.5.2). */
-static void pvblk_update_cache_mode(struct pvblk_dev *dev)
-{
-	u64 f = dev->driver_features;
-	bool wce = f & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) ?
-		READ_ONCE(dev->config.wce) : f & BIT_ULL(VIRTIO_BLK_F_FLUSH);
-
-	WRITE_ONCE(dev->target.writethrough, !wce);
-}
-
-static int pvblk_dev_start(struct pvblk_dev *dev)
+static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 {
 	u16 i;
 	int err;
 
-	if (pvblk_bound_to_kernel(dev)) {
-		err = dev->disk->loop ? pvdev_set_identity(&dev->pvdev) : -EPERM;
+	if (pvblk_bound_to_kernel(v)) {
+		err = v->disk->loop ? pvdev_set_identity(&v->dev.pvdev) : -EPERM;
 		if (err)
 			return err;
-		dev->identity = true;
+		v->identity = true;
 	}
 
-	pvblk_update_cache_mode(dev);
-	for (i = 0; i < dev->pvdev.nvqs; i++) {
-		err = dev->ready[i] ? pvblk_start_queue(dev, i) : 0;
+	pvblk_dev_update_cache_mode(&v->dev);
+	for (i = 0; i < v->dev.pvdev.nvqs; i++) {
+		err = v->ready[i] ? pvblk_start_queue(v, i) : 0;
 		if (err)
 			goto err_queue;
 	}
-	for (i = 0; i < dev->pvdev.nvqs; i++)
-		if (dev->queue[i]->req)
-			pvdev_vq_resume(&dev->queue[i]->vq);
+	for (i = 0; i < v->dev.pvdev.nvqs; i++)
+		if (v->dev.queue[i]->req)
+			pvdev_vq_resume(&v->dev.queue[i]->vq);
 	return 0;
 
 err_queue:
 	/* None has run yet. The driver may try again: what it set up stays. */
 	while (i--)
-		pvblk_queue_stop(dev->queue[i]);
+		pvblk_queue_stop(v->dev.queue[i]);
 	return err;
 }
 
 static void pvblk_set_status(struct vdpa_device *vdpa, u8 status)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	mutex_lock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
-	if ((status & ~dev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
-	    pvblk_dev_start(dev))
+	if ((status & ~v->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
+	    pvblk_vdpa_start(v))
 		status &= ~VIRTIO_CONFIG_S_DRIVER_OK;
-	WRITE_ONCE(dev->status, status);
-	mutex_unlock(&dev->pvdev.control);
+	WRITE_ONCE(v->status, status);
+	mutex_unlock(&v->dev.pvdev.control);
 }
 
 /**
- * pvblk_dev_reset() - stop a device and forget what its driver said
- * @dev: the device
+ * pvblk_vdpa_reset() - stop a device and forget what its driver said
+ * @v: the device
  *
  * Context: may sleep, for as long as the store takes.
  */
-void pvblk_dev_reset(struct pvblk_dev *dev)
+void pvblk_vdpa_reset(struct pvblk_vdpa *v)
 {
-	u16 i;
+	struct pvdev *pvdev = &v->dev.pvdev;
 
-	mutex_lock(&dev->pvdev.control);
-	for (i = 0; i < dev->pvdev.nvqs; i++) {
-		pvblk_queue_reset(dev->queue[i]);
-		dev->ready[i] = false;
-	}
-	if (dev->identity)
-		pvdev_clear_table(&dev->pvdev);
-	dev->identity = false;
-	dev->suspended = false;
-	dev->driver_features = 0;
-	WRITE_ONCE(dev->config.wce, 1);
-	WRITE_ONCE(dev->status, 0);
-	WRITE_ONCE(dev->broken, false);
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&pvdev->control);
+	pvblk_dev_reset(&v->dev);
+	memset(v->ready, 0, sizeof(v->ready));
+	if (v->identity)
+		pvdev_clear_table(pvdev);
+	v->identity = false;
+	v->suspended = false;
+	WRITE_ONCE(v->status, 0);
+	mutex_unlock(&pvdev->control);
 
 	/* The bus driver that gave it may be gone when the next one comes. */
-	spin_lock_bh(&dev->cb_lock);
-	dev->config_cb = (struct vdpa_callback) { };
-	spin_unlock_bh(&dev->cb_lock);
+	spin_lock_bh(&v->cb_lock);
+	v->config_cb = (struct vdpa_callback) { };
+	spin_unlock_bh(&v->cb_lock);
 }
 
 static int pvblk_reset(struct vdpa_device *vdpa)
 {
-	pvblk_dev_reset(to_pvblk_dev(vdpa));
+	pvblk_vdpa_reset(to_pvblk_vdpa(vdpa));
 	return 0;
 }
 
-static void pvblk_suspend_queues(struct pvblk_dev *dev)
+static void pvblk_suspend_queues(struct pvblk_vdpa *v)
 {
 	u16 i;
 
-	for (i = 0; i < dev->pvdev.nvqs; i++)
-		pvdev_vq_suspend(&dev->queue[i]->vq);
-	dev->suspended = true;
+	for (i = 0; i < v->dev.pvdev.nvqs; i++)
+		pvdev_vq_suspend(&v->dev.queue[i]->vq);
+	v->suspended = true;
 }
 
 static int pvblk_suspend(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	mutex_lock(&dev->pvdev.control);
-	pvblk_suspend_queues(dev);
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	pvblk_suspend_queues(v);
+	mutex_unlock(&v->dev.pvdev.control);
 	return 0;
 }
 
 static int pvblk_resume(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	int err = 0;
 	u16 i;
 
-	mutex_lock(&dev->pvdev.control);
-	for (i = 0; i < dev->pvdev.nvqs && !err; i++)
-		if (dev->ready[i])
-			err = pvblk_go_queue(dev, i);
+	mutex_lock(&v->dev.pvdev.control);
+	for (i = 0; i < v->dev.pvdev.nvqs && !err; i++)
+		if (v->ready[i])
+			err = pvblk_go_queue(v, i);
 	if (err)
-		pvblk_suspend_queues(dev);
+		pvblk_suspend_queues(v);
 	else
-		dev->suspended = false;
-	mutex_unlock(&dev->pvdev.control);
+		v->suspended = false;
+	mutex_unlock(&v->dev.pvdev.control);
 	return err;
 }
 
@@ -415,40 +391,16 @@ static size_t pvblk_get_config_size(struct vdpa_device *vdpa)
 	return sizeof(struct virtio_blk_config);
 }
 
-/*
- * The bus holds a lock that the whole host's vDPA management may wait for: so
- * none is taken here that is held while a store is waited for. One byte alone
- * ever changes.
- */
 static void pvblk_get_config(struct vdpa_device *vdpa, unsigned int offset,
 			     void *buf, unsigned int len)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
-
-	if (offset > sizeof(dev->config) ||
-	    len > sizeof(dev->config) - offset) {
-		memset(buf, 0, len);
-		return;
-	}
-	memcpy(buf, (u8 *)&dev->config + offset, len);
+	pvblk_dev_get_config(&to_pvblk_vdpa(vdpa)->dev, offset, buf, len);
 }
 
-/* The one field that a driver may write (virtio 1.4, 5.2.5). */
 static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 			     const void *buf, unsigned int len)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
-	u8 wce;
-
-	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1 ||
-	    !(READ_ONCE(dev->driver_features) &
-	      BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)))
-		return;
-
-	wce = *(const u8 *)buf & 1;
-	WRITE_ONCE(dev->config.wce, wce);
-	/* Of writes completed before nothing was promised without a flush. */
-	WRITE_ONCE(dev->target.writethrough, !wce);
+	pvblk_dev_set_config(&to_pvblk_vdpa(vdpa)->dev, offset, buf, len);
 }
 
 static int pvblk_table_fill(struct pvmem_table *t, struct vhost_iotlb *iotlb)
@@ -475,64 +427,59 @@ static int pvblk_table_fill(struct pvmem_table *t, struct vhost_iotlb *iotlb)
 static int pvblk_set_map(struct vdpa_device *vdpa, unsigned int asid,
 			 struct vhost_iotlb *iotlb)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	struct pvmem_table *t;
 	int err = -ENOMEM;
 
-	t = pvmem_table_alloc(dev->pvdev.kind, iotlb->nmaps);
+	t = pvmem_table_alloc(v->dev.pvdev.kind, iotlb->nmaps);
 	if (!t)
 		goto err_table;
 	err = pvblk_table_fill(t, iotlb);
 	if (!err)
-		err = pvdev_set_table(&dev->pvdev, t);
+		err = pvdev_set_table(&v->dev.pvdev, t);
 	if (!err)
 		return 0;
 
 	pvmem_table_put(t);
 err_table:
-	pvdev_warn(&dev->pvdev, "guest memory can't be taken over (error %d)\n",
+	pvdev_warn(&v->dev.pvdev, "guest memory can't be taken over (error %d)\n",
 		   err);
-	pvdev_clear_table(&dev->pvdev);
+	pvdev_clear_table(&v->dev.pvdev);
 	return err;
 }
 
 static int pvblk_reset_map(struct vdpa_device *vdpa, unsigned int asid)
 {
-	pvdev_clear_table(&to_pvblk_dev(vdpa)->pvdev);
+	pvdev_clear_table(&to_pvblk_vdpa(vdpa)->dev.pvdev);
 	return 0;
 }
 
 static int pvblk_bind_mm(struct vdpa_device *vdpa, struct mm_struct *mm)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	mutex_lock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
 	mmgrab(mm);
-	dev->mm = mm;
-	mutex_unlock(&dev->pvdev.control);
+	v->mm = mm;
+	mutex_unlock(&v->dev.pvdev.control);
 	return 0;
 }
 
 static void pvblk_unbind_mm(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	mutex_lock(&dev->pvdev.control);
-	if (dev->mm)
-		mmdrop(dev->mm);
-	dev->mm = NULL;
-	mutex_unlock(&dev->pvdev.control);
+	mutex_lock(&v->dev.pvdev.control);
+	if (v->mm)
+		mmdrop(v->mm);
+	v->mm = NULL;
+	mutex_unlock(&v->dev.pvdev.control);
 }
 
 static void pvblk_free(struct vdpa_device *vdpa)
 {
-	struct pvblk_dev *dev = to_pvblk_dev(vdpa);
-	u16 i;
-
-	pvdev_destroy(&dev->pvdev);
-	for (i = 0; i < dev->pvdev.nvqs; i++)
-		pvblk_queue_free(dev->queue[i]);
-	pvblk_dev_gone();
+	pvblk_dev_destroy(&to_pvblk_vdpa(vdpa)->dev);
+	pvblk_vdpa_gone();
 }
 
 const struct vdpa_config_ops pvblk_vdpa_ops = {

@@ -5,6 +5,7 @@
  * one nobody copies to or from memory that is no longer the guest's.
  */
 #include <linux/export.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "dev.h"
@@ -167,6 +168,26 @@ void pvdev_clear_table(struct pvdev *dev)
 	mutex_unlock(&dev->map_lock);
 }
 EXPORT_SYMBOL_GPL(pvdev_clear_table);
+
+/**
+ * pvdev_worker_start() - make a worker for a device's queues
+ * @dev: the device
+ * @nr: its number among the device's workers
+ * @kind: see pvworker_start()
+ *
+ * Context: as for pvworker_start().
+ * Return: as for pvworker_start().
+ */
+struct pvworker *pvdev_worker_start(const struct pvdev *dev, unsigned int nr,
+				    enum pvworker_kind kind)
+{
+	char name[TASK_COMM_LEN];
+
+	/* The number survives, whatever the device's name. */
+	snprintf(name, sizeof(name), "pv%u-%s", nr, dev->name);
+	return pvworker_start(kind, name);
+}
+EXPORT_SYMBOL_GPL(pvdev_worker_start);
 
 /**
  * pvdev_init() - make a device, without memory

@@ -55,6 +55,7 @@ enum pvdev_area {
  * @lock: held by a turn and by whoever changes the queue
  * @config: what the next start makes of it
  * @iova: where its areas are, as the driver says
+ * @direct: @iova are addresses of the owner's mm, and are not translated
  * @state: where the next start begins
  * @running: turns may run
  * @broken: the driver broke it; stopping heals it
@@ -76,6 +77,7 @@ enum pvdev_area {
  * @event: tells the driver of completed chains
  * @call: does so where @event is NULL
  * @call_arg: for @call
+ * @error: tells the owner that the queue has broken
  */
 struct pvdev_vq {
 	struct pvdev *dev;
@@ -84,6 +86,7 @@ struct pvdev_vq {
 	struct mutex lock;
 	struct pvring_config config;
 	u64 iova[PVDEV_AREAS];
+	bool direct;
 	struct pvring_state state;
 	bool running;
 	bool broken;
@@ -106,6 +109,7 @@ struct pvdev_vq {
 	struct eventfd_ctx *event;
 	irqreturn_t (*call)(void *arg);
 	void *call_arg;
+	struct eventfd_ctx *error;
 };
 
 /**
@@ -143,23 +147,27 @@ void pvdev_destroy(struct pvdev *dev);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
 void pvdev_clear_table(struct pvdev *dev);
+struct pvworker *pvdev_worker_start(const struct pvdev *dev, unsigned int nr,
+				    enum pvworker_kind kind);
 
 void pvdev_view_put(struct pvdev_view *view);
 
 void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index);
-int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind);
+int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_stop(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
-void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS]);
+void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS],
+			bool direct);
 int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state);
 void pvdev_vq_get_state(struct pvdev_vq *vq, struct pvring_state *state);
 void pvdev_vq_set_call(struct pvdev_vq *vq, irqreturn_t (*call)(void *arg),
 		       void *arg);
 void pvdev_vq_set_event(struct pvdev_vq *vq, struct eventfd_ctx *event);
+void pvdev_vq_set_error(struct pvdev_vq *vq, struct eventfd_ctx *error);
 struct eventfd_ctx *pvdev_event_get(const struct eventfd_ctx *event);
 
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
@@ -188,6 +196,18 @@ static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
 					 const struct pvdev_view *view)
 {
 	return READ_ONCE(vq->view) == view;
+}
+
+/**
+ * pvdev_vq_started() - is a queue between its start and its stop
+ * @vq: the queue
+ *
+ * Context: &pvdev.control held.
+ * Return: true if it is; it may be suspended.
+ */
+static inline bool pvdev_vq_started(const struct pvdev_vq *vq)
+{
+	return vq->batch;
 }
 
 #define pvdev_warn(dev, fmt, ...)					\

@@ -46,16 +46,25 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	return again;
 }
 
-/* Somebody else may still have the device: let him see that it is dead. */
-static void pvdev_vq_worker_gone(void *arg)
+static void pvdev_vq_tell_broken(struct pvdev_vq *vq)
 {
-	struct pvdev_vq *vq = arg;
+	vq->broken = true;
+	vq->dev->ops->broken(vq);
+
+	spin_lock_bh(&vq->call_lock);
+	if (vq->error)
+		eventfd_signal(vq->error);
+	spin_unlock_bh(&vq->call_lock);
+}
+
+/* Somebody else may still have the device: let him see that it is dead. */
+static void pvdev_vq_worker_gone(struct pvwork *work)
+{
+	struct pvdev_vq *vq = container_of(work, struct pvdev_vq, work);
 
 	mutex_lock(&vq->lock);
-	if (vq->running && !vq->broken) {
-		vq->broken = true;
-		vq->dev->ops->broken(vq);
-	}
+	if (vq->running && !vq->broken)
+		pvdev_vq_tell_broken(vq);
 	mutex_unlock(&vq->lock);
 	wake_up(&vq->wait);
 }
@@ -78,58 +87,80 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_init);
 
-/**
- * pvdev_vq_start() - make all that a queue needs to run
- * @vq: a queue that is reset, with its config, iova and state set
- * @kind: whose thread runs it
- *
- * It is suspended then: pvdev_vq_resume() lets it run, and can't fail for want
- * of anything. So a device of which one queue can't be had has done nothing.
- *
- * Context: &pvdev.control held; PVWORKER_OWNER: a system call of the owner.
- * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
- * out of range, -ENOMEM, or the error of making a thread.
- */
-int pvdev_vq_start(struct pvdev_vq *vq, enum pvworker_kind kind)
+static void pvdev_vq_unmap(struct pvdev_vq *vq)
 {
-	char name[TASK_COMM_LEN];
-	struct pvworker *w;
-	int err;
+	unsigned int i;
 
-	lockdep_assert_held(&vq->dev->control);
+	mutex_lock(&vq->mem_lock);
+	for (i = 0; i < PVDEV_AREAS; i++)
+		pvmem_unmap_area(&vq->map[i]);
+	vq->mapped = false;
+	mutex_unlock(&vq->mem_lock);
+}
+
+static int pvdev_vq_make_ring(struct pvdev_vq *vq)
+{
+	int err;
 
 	mutex_lock(&vq->lock);
 	err = vq->batch ? -EBUSY : pvring_init(&vq->ring, &vq->config);
 	if (err)
-		goto err_ring;
+		goto out;
 	pvring_set_state(&vq->ring, &vq->state);
 
-	err = -ENOMEM;
 	vq->batch = pvring_batch_alloc(PVDEV_BATCH, &vq->config.limits);
-	if (!vq->batch)
-		goto err_batch;
-
-	/* The queue's number survives, whatever the device's name. */
-	snprintf(name, sizeof(name), "pv%u-%s", vq->index, vq->dev->name);
-	w = pvworker_start(kind, name, pvdev_vq_worker_gone, vq);
-	if (IS_ERR(w)) {
-		err = PTR_ERR(w);
-		goto err_worker;
+	if (!vq->batch) {
+		pvring_destroy(&vq->ring);
+		err = -ENOMEM;
 	}
-
-	pvwork_init(&vq->work, pvdev_vq_turn);
-	rcu_assign_pointer(vq->worker, w);
 	vq->broken = false;
+out:
 	mutex_unlock(&vq->lock);
-	return 0;
+	return err;
+}
 
-err_worker:
+static void pvdev_vq_free_ring(struct pvdev_vq *vq)
+{
+	mutex_lock(&vq->lock);
+	pvdev_vq_unmap(vq);
 	pvring_batch_free(vq->batch);
 	vq->batch = NULL;
-err_batch:
 	pvring_destroy(&vq->ring);
-err_ring:
+	vq->ring = (struct pvring) { };
+	vq->broken = false;
 	mutex_unlock(&vq->lock);
+}
+
+/**
+ * pvdev_vq_start() - make all that a queue needs to run
+ * @vq: a queue that is reset, with its config, iova and state set
+ * @w: the worker that runs it; the queue has a reference until it is stopped
+ *
+ * It is suspended then: pvdev_vq_resume() lets it run, and can't fail for want
+ * of anything. So a device of which one queue can't be had has done nothing.
+ *
+ * Context: &pvdev.control held.
+ * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
+ * out of range, -EOWNERDEAD where the worker's thread is gone, -ENOMEM.
+ */
+int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w)
+{
+	int err;
+
+	lockdep_assert_held(&vq->dev->control);
+
+	err = pvdev_vq_make_ring(vq);
+	if (err)
+		return err;
+	pvwork_init(&vq->work, pvdev_vq_turn, pvdev_vq_worker_gone);
+	err = pvworker_attach(w, &vq->work);
+	if (err)
+		goto err_attach;
+	rcu_assign_pointer(vq->worker, w);
+	return 0;
+
+err_attach:
+	pvdev_vq_free_ring(vq);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_start);
@@ -228,17 +259,6 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_resume);
 
-static void pvdev_vq_unmap(struct pvdev_vq *vq)
-{
-	unsigned int i;
-
-	mutex_lock(&vq->mem_lock);
-	for (i = 0; i < PVDEV_AREAS; i++)
-		pvmem_unmap_area(&vq->map[i]);
-	vq->mapped = false;
-	mutex_unlock(&vq->mem_lock);
-}
-
 static void pvdev_vq_stop_worker(struct pvdev_vq *vq)
 {
 	struct pvworker *w = pvdev_vq_worker(vq);
@@ -249,7 +269,7 @@ static void pvdev_vq_stop_worker(struct pvdev_vq *vq)
 	RCU_INIT_POINTER(vq->worker, NULL);
 	/* Whoever saw it has finished queueing to it. */
 	synchronize_rcu();
-	pvworker_stop(w);
+	pvworker_detach(w, &vq->work);
 }
 
 /**
@@ -270,14 +290,7 @@ void pvdev_vq_stop(struct pvdev_vq *vq)
 	if (vq->batch)
 		pvdev_vq_drop(vq);
 
-	mutex_lock(&vq->lock);
-	pvdev_vq_unmap(vq);
-	pvring_batch_free(vq->batch);
-	vq->batch = NULL;
-	pvring_destroy(&vq->ring);
-	vq->ring = (struct pvring) { };
-	vq->broken = false;
-	mutex_unlock(&vq->lock);
+	pvdev_vq_free_ring(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_stop);
 
@@ -294,10 +307,12 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	mutex_lock(&vq->lock);
 	vq->config = (struct pvring_config) { };
 	memset(vq->iova, 0, sizeof(vq->iova));
+	vq->direct = false;
 	vq->state = (struct pvring_state) { };
 	mutex_unlock(&vq->lock);
 
 	pvdev_vq_set_call(vq, NULL, NULL);
+	pvdev_vq_set_error(vq, NULL);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_reset);
 
@@ -343,17 +358,20 @@ EXPORT_SYMBOL_GPL(pvdev_vq_done);
 
 /**
  * pvdev_vq_set_areas() - say where a queue's ring is
- * @vq: the queue; not running
+ * @vq: the queue; a running one goes on there
  * @iova: the areas, by &enum pvdev_area
+ * @direct: @iova are addresses of the owner's mm; for PVMEM_USER
  *
  * Context: &pvdev.control held.
  */
-void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS])
+void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS],
+			bool direct)
 {
 	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
 	memcpy(vq->iova, iova, sizeof(vq->iova));
+	vq->direct = direct;
 	pvdev_vq_unmap(vq);
 	mutex_unlock(&vq->lock);
 }
@@ -446,6 +464,22 @@ void pvdev_vq_set_event(struct pvdev_vq *vq, struct eventfd_ctx *event)
 EXPORT_SYMBOL_GPL(pvdev_vq_set_event);
 
 /**
+ * pvdev_vq_set_error() - tell the owner of a broken queue by an event
+ * @vq: the queue
+ * @error: the event; the caller's reference is the queue's. NULL: there is none
+ */
+void pvdev_vq_set_error(struct pvdev_vq *vq, struct eventfd_ctx *error)
+{
+	spin_lock_bh(&vq->call_lock);
+	swap(vq->error, error);
+	spin_unlock_bh(&vq->call_lock);
+
+	if (error)
+		eventfd_ctx_put(error);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_set_error);
+
+/**
  * pvdev_vq_break() - stop a queue that its driver broke
  * @vq: the queue, its lock held
  * @why: the end of a sentence about the queue
@@ -459,9 +493,8 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why)
 	if (vq->broken)
 		return;
 
-	vq->broken = true;
 	pvdev_warn(vq->dev, "queue %u is broken until a reset: %s\n", vq->index,
 		   why);
-	vq->dev->ops->broken(vq);
+	pvdev_vq_tell_broken(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_break);

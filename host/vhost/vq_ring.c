@@ -14,6 +14,18 @@
 /* Memory that is gone again that often is being taken away on purpose. */
 #define PVDEV_TRIES_MAX	16
 
+static int pvdev_vq_map_area(const struct pvdev_vq *vq,
+			     const struct pvmem_table *table, u64 iova,
+			     size_t size, u32 perm, struct pvmem_map *map)
+{
+	if (!vq->direct)
+		return pvmem_map_area(table, iova, size, perm, map);
+	if (!access_ok(u64_to_user_ptr(iova), size))
+		return -EFAULT;
+	map->addr = iova;
+	return 0;
+}
+
 static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 			      const struct pvmem_table *table,
 			      struct pvmem_map *map)
@@ -33,8 +45,8 @@ static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 	int err = 0;
 
 	for (i = 0; i < PVDEV_AREAS && !err; i++)
-		err = pvmem_map_area(table, vq->iova[i], size[i], perm[i],
-				     &map[i]);
+		err = pvdev_vq_map_area(vq, table, vq->iova[i], size[i],
+					perm[i], &map[i]);
 	if (err)
 		for (i = 0; i < PVDEV_AREAS; i++)
 			pvmem_unmap_area(&map[i]);

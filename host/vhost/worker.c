@@ -26,10 +26,13 @@ static struct workqueue_struct *pvworker_ends;
  * pvwork_init() - make work that is not queued
  * @work: the work; no worker knows it
  * @fn: see &struct pvwork
+ * @gone: see &struct pvwork
  */
-void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work))
+void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work),
+		 void (*gone)(struct pvwork *work))
 {
 	work->fn = fn;
+	work->gone = gone;
 	work->flags = 0;
 }
 EXPORT_SYMBOL_GPL(pvwork_init);
@@ -81,7 +84,7 @@ static bool pvworker_run(void *data)
 
 	mutex_lock(&w->run_lock);
 	node = llist_del_all(&w->list);
-	if (node && !w->detached)
+	if (node)
 		pvworker_run_list(w, llist_reverse_order(node));
 	mutex_unlock(&w->run_lock);
 	return true;
@@ -90,11 +93,12 @@ static bool pvworker_run(void *data)
 static void pvworker_killed(void *data)
 {
 	struct pvworker *w = data;
+	struct pvwork *work;
 
-	WRITE_ONCE(w->killed, true);
 	mutex_lock(&w->run_lock);
-	if (!w->detached)
-		w->gone(w->arg);
+	WRITE_ONCE(w->killed, true);
+	list_for_each_entry(work, &w->works, attached)
+		work->gone(work);
 	mutex_unlock(&w->run_lock);
 }
 
@@ -162,14 +166,11 @@ static void pvworker_end(struct work_struct *end)
  * pvworker_start() - make a worker
  * @kind: PVWORKER_OWNER makes it a thread of the calling process
  * @name: what the thread is called, up to 15 characters
- * @gone: called by the thread when it ends with its process; may sleep
- * @arg: for @gone
  *
  * Context: may sleep; PVWORKER_OWNER: a system call of the owner.
- * Return: the worker, or the error of making a thread.
+ * Return: the worker, for pvworker_put(), or the error of making a thread.
  */
-struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
-				void (*gone)(void *arg), void *arg)
+struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name)
 {
 	struct pvworker *w;
 	int err;
@@ -178,11 +179,11 @@ struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
 	if (!w)
 		return ERR_PTR(-ENOMEM);
 
+	refcount_set(&w->ref, 1);
 	init_llist_head(&w->list);
 	mutex_init(&w->run_lock);
+	INIT_LIST_HEAD(&w->works);
 	INIT_WORK(&w->end, pvworker_end);
-	w->gone = gone;
-	w->arg = arg;
 
 	err = kind == PVWORKER_KERNEL ? pvworker_start_kernel(w, name) :
 					pvworker_start_owner(w, name);
@@ -195,22 +196,89 @@ struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
 EXPORT_SYMBOL_GPL(pvworker_start);
 
 /**
- * pvworker_stop() - let go of a worker
- * @w: the worker, which nobody can queue work to any more
+ * pvworker_put() - drop a reference to a worker
+ * @w: the worker
  *
- * When it returns no work runs and none will; what was queued is forgotten. The
- * thread ends at its own time.
+ * After the last one the thread ends at its own time.
+ *
+ * Context: any.
+ */
+void pvworker_put(struct pvworker *w)
+{
+	if (refcount_dec_and_test(&w->ref))
+		queue_work(pvworker_ends, &w->end);
+}
+EXPORT_SYMBOL_GPL(pvworker_put);
+
+/**
+ * pvworker_attach() - give work to a worker
+ * @w: the worker; the work has a reference from now on
+ * @work: the work; no other worker has it
+ *
+ * Context: may sleep for as long as a turn takes.
+ * Return: 0, or -EOWNERDEAD where the worker went with its process.
+ */
+int pvworker_attach(struct pvworker *w, struct pvwork *work)
+{
+	int err = 0;
+
+	mutex_lock(&w->run_lock);
+	if (w->killed) {
+		err = -EOWNERDEAD;
+	} else {
+		list_add_tail(&work->attached, &w->works);
+		refcount_inc(&w->ref);
+	}
+	mutex_unlock(&w->run_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvworker_attach);
+
+static void pvworker_wake(struct pvworker *w)
+{
+	if (w->vtsk)
+		vhost_task_wake(w->vtsk);
+	else
+		wake_up_process(w->kthread);
+}
+
+/* Nobody queues @work any more, and the thread has nothing in its hands. */
+static void pvworker_unqueue(struct pvworker *w, struct pvwork *work)
+{
+	struct pvwork *other, *next;
+	struct llist_node *node;
+
+	if (!test_and_clear_bit(PVWORK_QUEUED, &work->flags))
+		return;
+
+	node = llist_reverse_order(llist_del_all(&w->list));
+	llist_for_each_entry_safe(other, next, node, node)
+		if (other != work)
+			llist_add(&other->node, &w->list);
+
+	/* It may have seen the list empty just now. */
+	pvworker_wake(w);
+}
+
+/**
+ * pvworker_detach() - undo pvworker_attach()
+ * @w: the worker
+ * @work: the work, which nobody can queue any more
+ *
+ * When it returns the work is not being done, and will not be; what was queued
+ * is forgotten.
  *
  * Context: may sleep for as long as a turn takes; not from the worker itself.
  */
-void pvworker_stop(struct pvworker *w)
+void pvworker_detach(struct pvworker *w, struct pvwork *work)
 {
 	mutex_lock(&w->run_lock);
-	w->detached = true;
+	list_del(&work->attached);
+	pvworker_unqueue(w, work);
 	mutex_unlock(&w->run_lock);
-	queue_work(pvworker_ends, &w->end);
+	pvworker_put(w);
 }
-EXPORT_SYMBOL_GPL(pvworker_stop);
+EXPORT_SYMBOL_GPL(pvworker_detach);
 
 /**
  * pvworker_queue() - have a worker run some work
@@ -226,10 +294,7 @@ bool pvworker_queue(struct pvworker *w, struct pvwork *work)
 		return false;
 
 	llist_add(&work->node, &w->list);
-	if (w->vtsk)
-		vhost_task_wake(w->vtsk);
-	else
-		wake_up_process(w->kthread);
+	pvworker_wake(w);
 	return true;
 }
 EXPORT_SYMBOL_GPL(pvworker_queue);

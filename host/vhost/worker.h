@@ -2,8 +2,10 @@
 #ifndef _PVIO_VHOST_WORKER_H
 #define _PVIO_VHOST_WORKER_H
 
+#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -13,12 +15,17 @@ struct vhost_task;
 /**
  * struct pvwork - something that a worker does again and again
  * @fn: does a bounded part of it; returns true to be run again soon
+ * @gone: called by the worker's thread when it ends with its process: work that
+ *	is attached to it is not run any more; may sleep
  * @node: in the worker's list
+ * @attached: among the worker's works
  * @flags: PVWORK_QUEUED
  */
 struct pvwork {
 	bool (*fn)(struct pvwork *work);
+	void (*gone)(struct pvwork *work);
 	struct llist_node node;
+	struct list_head attached;
 	unsigned long flags;
 };
 
@@ -34,34 +41,34 @@ enum pvworker_kind {
 
 /**
  * struct pvworker - a thread that runs work
+ * @ref: whoever made it, and all work attached to it
  * @list: work to do
- * @run_lock: held while work runs
- * @detached: no work is run any more; under @run_lock
+ * @run_lock: held while work runs; protects @works, @killed
+ * @works: what is attached to it
  * @settled: the thread has found its place with the scheduler
  * @killed: the thread went with its process; work stays undone
- * @gone: called with @arg by the thread when that happens, unless detached
- * @arg: for @gone
  * @vtsk: the thread, for PVWORKER_OWNER
  * @kthread: the thread, for PVWORKER_KERNEL
  * @end: ends the thread, and frees this
  */
 struct pvworker {
+	refcount_t ref;
 	struct llist_head list;
 	struct mutex run_lock;
-	bool detached;
+	struct list_head works;
 	bool settled;
 	bool killed;
-	void (*gone)(void *arg);
-	void *arg;
 	struct vhost_task *vtsk;
 	struct task_struct *kthread;
 	struct work_struct end;
 };
 
-void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work));
-struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name,
-				void (*gone)(void *arg), void *arg);
-void pvworker_stop(struct pvworker *w);
+void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work),
+		 void (*gone)(struct pvwork *work));
+struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name);
+void pvworker_put(struct pvworker *w);
+int pvworker_attach(struct pvworker *w, struct pvwork *work);
+void pvworker_detach(struct pvworker *w, struct pvwork *work);
 bool pvworker_queue(struct pvworker *w, struct pvwork *work);
 
 int pvworker_init(void);

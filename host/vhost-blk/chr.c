@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/vhost-blk: a disk that a VMM makes by opening the device and handing over
+ * a descriptor of the store. Each opening is a disk of its own.
+ */
+#include <linux/eventfd.h>
+#include <linux/idr.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <uapi/linux/pvio_vhost_blk.h>
+
+#include "blk.h"
+#include "chr.h"
+
+#define PVBLK_CHR_NAME	16
+
+/**
+ * struct pvblk_chr - a disk made by opening /dev/vhost-blk
+ * @dev: the disk as its driver sees it
+ * @chr: the generic ioctls
+ * @id: tells it from others
+ * @name: what messages call it
+ * @store: its store; this and what follows is under &pvdev.control
+ * @serial: for the store
+ * @nworkers: threads for all queues; 0: each has its own
+ * @worker: threads, while queues are being started
+ * @event_lock: protects @event
+ * @event: tells the VMM of a change of the configuration
+ */
+struct pvblk_chr {
+	struct pvblk_dev dev;
+	struct pvchr chr;
+	int id;
+	char name[PVBLK_CHR_NAME];
+	struct pvblk_store store;
+	char serial[VIRTIO_BLK_ID_BYTES];
+	unsigned int nworkers;
+	struct pvworker *worker[PVBLK_QUEUES_MAX];
+	spinlock_t event_lock;
+	struct eventfd_ctx *event;
+};
+
+static DEFINE_IDA(pvblk_chr_ids);
+
+static struct pvblk_chr *to_pvblk_chr(struct pvchr *chr)
+{
+	return container_of(chr, struct pvblk_chr, chr);
+}
+
+static void pvblk_chr_changed(struct pvblk_dev *dev)
+{
+	struct pvblk_chr *b = container_of(dev, struct pvblk_chr, dev);
+
+	spin_lock_bh(&b->event_lock);
+	if (b->event)
+		eventfd_signal(b->event);
+	spin_unlock_bh(&b->event_lock);
+}
+
+static void pvblk_chr_set_event(struct pvblk_chr *b, struct eventfd_ctx *event)
+{
+	spin_lock_bh(&b->event_lock);
+	swap(b->event, event);
+	spin_unlock_bh(&b->event_lock);
+	if (event)
+		eventfd_ctx_put(event);
+}
+
+static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
+{
+	return b->chr.vq[i].placed && b->dev.vqs[i]->config.num;
+}
+
+static int pvblk_chr_start_queues(struct pvblk_chr *b)
+{
+	unsigned int i, nr = 0;
+	int err = 0;
+
+	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++) {
+		unsigned int slot = b->nworkers ? nr % b->nworkers : nr;
+
+		if (!pvblk_chr_usable(b, i))
+			continue;
+		if (!b->worker[slot])
+			b->worker[slot] = pvdev_worker_start(&b->dev.pvdev, slot,
+							     PVWORKER_OWNER);
+		err = PTR_ERR_OR_ZERO(b->worker[slot]) ?:
+		      pvblk_dev_start_queue(&b->dev, i, b->worker[slot]);
+		nr++;
+	}
+	return err;
+}
+
+static void pvblk_chr_put_workers(struct pvblk_chr *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->worker); i++) {
+		if (!IS_ERR_OR_NULL(b->worker[i]))
+			pvworker_put(b->worker[i]);
+		b->worker[i] = NULL;
+	}
+}
+
+static int pvblk_chr_start(struct pvblk_chr *b)
+{
+	unsigned int i;
+	int err;
+
+	b->dev.driver_features = b->chr.acked;
+	pvblk_dev_update_cache_mode(&b->dev);
+	err = pvblk_chr_start_queues(b);
+	pvblk_chr_put_workers(b);
+	if (err) {
+		for (i = 0; i < b->dev.pvdev.nvqs; i++)
+			pvblk_queue_stop(b->dev.queue[i]);
+		return err;
+	}
+
+	for (i = 0; i < b->dev.pvdev.nvqs; i++)
+		if (pvdev_vq_started(b->dev.vqs[i]))
+			pvdev_vq_resume(b->dev.vqs[i]);
+	return 0;
+}
+
+static void pvblk_chr_detach(struct pvblk_chr *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->dev.pvdev.nvqs; i++)
+		if (pvdev_vq_started(b->dev.vqs[i]))
+			pvblk_queue_park(b->dev.queue[i]);
+	pvblk_store_put(&b->store);
+}
+
+static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
+{
+	int err;
+
+	if (b->store.file)
+		return -EBUSY;
+	err = pvblk_store_get(&b->store, b->name, fd);
+	if (err)
+		return err;
+
+	pvblk_dev_attach(&b->dev, b->store.bdev,
+			 bdev_logical_block_size(b->store.bdev),
+			 b->store.readonly, b->serial);
+	err = pvblk_chr_start(b);
+	if (err)
+		pvblk_store_put(&b->store);
+	return err;
+}
+
+static long pvblk_chr_set_backend(struct pvblk_chr *b, void __user *argp)
+{
+	struct vhost_vring_file f;
+
+	if (copy_from_user(&f, argp, sizeof(f)))
+		return -EFAULT;
+	if (f.index)
+		return -ENOBUFS;
+	if (f.fd != -1)
+		return pvblk_chr_attach(b, f.fd);
+
+	pvblk_chr_detach(b);
+	return 0;
+}
+
+static long pvblk_chr_set_serial(struct pvblk_chr *b, void __user *argp)
+{
+	if (copy_from_user(b->serial, argp, sizeof(b->serial)))
+		return -EFAULT;
+
+	memcpy(b->dev.target.serial, b->serial, sizeof(b->serial));
+	return 0;
+}
+
+static long pvblk_chr_set_nworkers(struct pvblk_chr *b, void __user *argp)
+{
+	int n;
+
+	if (get_user(n, (int __user *)argp))
+		return -EFAULT;
+	if (n < 1 || n > PVBLK_QUEUES_MAX)
+		return -EINVAL;
+	if (b->store.file)
+		return -EBUSY;
+
+	b->nworkers = n;
+	return 0;
+}
+
+/* Checks where a part of the configuration is, and how long. */
+static int pvblk_chr_config_part(struct pvblk_chr *b, void __user *argp,
+				 struct vhost_vdpa_config *part)
+{
+	if (copy_from_user(part, argp, sizeof(*part)))
+		return -EFAULT;
+	if (!b->store.file)
+		return -ENXIO;
+	if (!part->len || part->off > sizeof(b->dev.config) ||
+	    part->len > sizeof(b->dev.config) - part->off)
+		return -EINVAL;
+	return 0;
+}
+
+static long pvblk_chr_get_config(struct pvblk_chr *b, void __user *argp)
+{
+	u8 buf[sizeof(struct virtio_blk_config)];
+	struct vhost_vdpa_config part;
+	int err = pvblk_chr_config_part(b, argp, &part);
+
+	if (err)
+		return err;
+	pvblk_dev_get_config(&b->dev, part.off, buf, part.len);
+	return copy_to_user(argp + sizeof(part), buf, part.len) ? -EFAULT : 0;
+}
+
+static long pvblk_chr_set_config(struct pvblk_chr *b, void __user *argp)
+{
+	u8 buf[sizeof(struct virtio_blk_config)];
+	struct vhost_vdpa_config part;
+	int err = pvblk_chr_config_part(b, argp, &part);
+
+	if (err)
+		return err;
+	if (copy_from_user(buf, argp + sizeof(part), part.len))
+		return -EFAULT;
+	pvblk_dev_set_config(&b->dev, part.off, buf, part.len);
+	return 0;
+}
+
+static long pvblk_chr_get_config_size(struct pvblk_chr *b, void __user *argp)
+{
+	return put_user((u32)sizeof(b->dev.config), (u32 __user *)argp);
+}
+
+static long pvblk_chr_set_config_call(struct pvblk_chr *b, void __user *argp)
+{
+	struct eventfd_ctx *event = NULL;
+	int fd;
+
+	if (get_user(fd, (int __user *)argp))
+		return -EFAULT;
+	if (fd != -1) {
+		event = eventfd_ctx_fdget(fd);
+		if (IS_ERR(event))
+			return PTR_ERR(event);
+	}
+	pvblk_chr_set_event(b, event);
+	return 0;
+}
+
+static const struct pvblk_chr_cmd {
+	unsigned int cmd;
+	long (*fn)(struct pvblk_chr *b, void __user *argp);
+} pvblk_chr_cmds[] = {
+	{ VHOST_BLK_SET_BACKEND, pvblk_chr_set_backend },
+	{ VHOST_BLK_SET_SERIAL, pvblk_chr_set_serial },
+	{ VHOST_SET_NWORKERS, pvblk_chr_set_nworkers },
+	{ VHOST_VDPA_GET_CONFIG, pvblk_chr_get_config },
+	{ VHOST_VDPA_SET_CONFIG, pvblk_chr_set_config },
+	{ VHOST_VDPA_GET_CONFIG_SIZE, pvblk_chr_get_config_size },
+	{ VHOST_VDPA_SET_CONFIG_CALL, pvblk_chr_set_config_call },
+};
+
+static long pvblk_chr_do(struct pvchr *chr, unsigned int cmd, void __user *argp)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pvblk_chr_cmds); i++)
+		if (pvblk_chr_cmds[i].cmd == cmd)
+			return pvblk_chr_cmds[i].fn(to_pvblk_chr(chr), argp);
+	return -ENOIOCTLCMD;
+}
+
+static void pvblk_chr_reset(struct pvchr *chr)
+{
+	struct pvblk_chr *b = to_pvblk_chr(chr);
+
+	pvblk_dev_reset(&b->dev);
+	pvblk_store_put(&b->store);
+	pvblk_chr_set_event(b, NULL);
+	memset(b->serial, 0, sizeof(b->serial));
+	b->nworkers = 0;
+}
+
+static const struct pvchr_ops pvblk_chr_ops = {
+	.ioctl = pvblk_chr_do,
+	.reset = pvblk_chr_reset,
+};
+
+static int pvblk_chr_make(struct pvblk_chr *b)
+{
+	int err;
+
+	snprintf(b->name, sizeof(b->name), "vhost-blk%d", b->id);
+	spin_lock_init(&b->event_lock);
+	b->dev.queue_size = PVBLK_QUEUE_SIZE_MAX;
+	b->dev.changed = pvblk_chr_changed;
+	b->dev.pvdev.name = b->name;
+	b->dev.pvdev.kind = PVMEM_USER;
+	b->dev.pvdev.unmapped = "its ring is not in the memory of the VMM";
+	err = pvblk_dev_init(&b->dev, PVBLK_QUEUES_MAX);
+	if (err)
+		return err;
+
+	b->chr.dev = &b->dev.pvdev;
+	b->chr.ops = &pvblk_chr_ops;
+	b->chr.features = (pvblk_features & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) |
+			  BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+	err = pvchr_init(&b->chr);
+	if (err)
+		pvblk_dev_destroy(&b->dev);
+	return err;
+}
+
+static int pvblk_chr_open(struct inode *inode, struct file *file)
+{
+	struct pvblk_chr *b;
+	int err = -ENOMEM;
+
+	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return err;
+	b->id = ida_alloc(&pvblk_chr_ids, GFP_KERNEL);
+	err = b->id;
+	if (err < 0)
+		goto err_id;
+	err = pvblk_chr_make(b);
+	if (err)
+		goto err_make;
+
+	file->private_data = b;
+	return 0;
+
+err_make:
+	ida_free(&pvblk_chr_ids, b->id);
+err_id:
+	kvfree(b);
+	return err;
+}
+
+static int pvblk_chr_release(struct inode *inode, struct file *file)
+{
+	struct pvblk_chr *b = file->private_data;
+
+	pvchr_release(&b->chr);
+	pvblk_dev_destroy(&b->dev);
+	ida_free(&pvblk_chr_ids, b->id);
+	kvfree(b);
+	return 0;
+}
+
+static long pvblk_chr_ioctl(struct file *file, unsigned int cmd,
+			    unsigned long arg)
+{
+	struct pvblk_chr *b = file->private_data;
+
+	return pvchr_ioctl(&b->chr, cmd, (void __user *)arg);
+}
+
+static const struct file_operations pvblk_chr_fops = {
+	.owner = THIS_MODULE,
+	.open = pvblk_chr_open,
+	.release = pvblk_chr_release,
+	.unlocked_ioctl = pvblk_chr_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice pvblk_chr_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vhost-blk",
+	.fops = &pvblk_chr_fops,
+	.mode = 0600,
+};
+
+/**
+ * pvblk_chr_init() - make /dev/vhost-blk
+ *
+ * Return: 0 or a negative error.
+ */
+int pvblk_chr_init(void)
+{
+	return misc_register(&pvblk_chr_misc);
+}
+
+/**
+ * pvblk_chr_exit() - undo pvblk_chr_init()
+ */
+void pvblk_chr_exit(void)
+{
+	misc_deregister(&pvblk_chr_misc);
+	ida_destroy(&pvblk_chr_ids);
+}

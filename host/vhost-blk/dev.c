@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A disk as its driver sees it: what it offers, its configuration space, its
+ * queues. Who configures it, the vDPA bus or a VMM by ioctls, is not known here.
+ */
+#include <linux/blk-integrity.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "blk.h"
+
+const u64 pvblk_features =
+	BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+	BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
+	BIT_ULL(VIRTIO_BLK_F_SIZE_MAX) | BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
+	BIT_ULL(VIRTIO_BLK_F_RO) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
+	BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |
+	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ);
+
+static void pvblk_dev_free_queues(struct pvblk_dev *dev)
+{
+	while (dev->pvdev.nvqs)
+		pvblk_queue_free(dev->queue[--dev->pvdev.nvqs]);
+}
+
+/**
+ * pvblk_dev_init() - make a device without a store
+ * @dev: the device, zeroed, with @queue_size and @changed filled in, and of
+ *	@pvdev its name, kind and unmapped
+ * @queues: how many
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues)
+{
+	struct pvdev *pvdev = &dev->pvdev;
+
+	pvdev->module = PVBLK_MODULE;
+	pvdev->ops = &pvblk_ops;
+	pvdev->vqs = dev->vqs;
+	pvdev_init(pvdev);
+	for (; pvdev->nvqs < queues; pvdev->nvqs++) {
+		struct pvblk_queue *q = pvblk_queue_alloc(dev, pvdev->nvqs);
+
+		if (!q)
+			goto err_queue;
+		dev->queue[pvdev->nvqs] = q;
+		dev->vqs[pvdev->nvqs] = &q->vq;
+	}
+	return 0;
+
+err_queue:
+	pvblk_dev_free_queues(dev);
+	return -ENOMEM;
+}
+
+/**
+ * pvblk_dev_destroy() - undo pvblk_dev_init()
+ * @dev: the device, reset; one that could not be made is allowed
+ *
+ * Context: may sleep.
+ */
+void pvblk_dev_destroy(struct pvblk_dev *dev)
+{
+	pvdev_destroy(&dev->pvdev);
+	pvblk_dev_free_queues(dev);
+}
+
+static void pvblk_target_init(struct pvblk_target *t, struct block_device *bdev,
+			      u32 block_size)
+{
+	t->bdev = bdev;
+	t->sectors = round_down(bdev_nr_bytes(bdev), block_size) >> SECTOR_SHIFT;
+	t->block_mask = block_size - 1;
+	/* Pieces are whole blocks of the store, so it never splits within one. */
+	t->align_mask = bdev_dma_alignment(bdev) |
+			(bdev_logical_block_size(bdev) - 1);
+	t->bounce_writes = bdev_stable_writes(bdev);
+	t->bounce_reads = bdev_get_integrity(bdev);
+}
+
+/* virtio 1.4, 5.2.4. */
+static void pvblk_config_fill(struct pvblk_dev *dev)
+{
+	struct virtio_blk_config *c = &dev->config;
+	const struct pvblk_target *t = &dev->target;
+	u32 block_size = t->block_mask + 1;
+	u32 physical = max(bdev_physical_block_size(t->bdev), block_size);
+	u32 io_min = bdev_io_min(t->bdev) / block_size;
+	u32 io_opt = bdev_io_opt(t->bdev) / block_size;
+	int shift = bdev_alignment_offset(t->bdev);
+
+	c->capacity = (__force __virtio64)cpu_to_le64(t->sectors);
+	c->size_max = (__force __virtio32)cpu_to_le32(PVBLK_SIZE_MAX);
+	c->seg_max = (__force __virtio32)cpu_to_le32(min_t(u32, PVBLK_SEG_MAX,
+							   dev->queue_size - 2));
+	c->blk_size = (__force __virtio32)cpu_to_le32(block_size);
+	c->physical_block_exp = ilog2(physical / block_size);
+	c->alignment_offset = shift > 0 ? shift / block_size : 0;
+	c->min_io_size = (__force __virtio16)cpu_to_le16(min_t(u32, io_min,
+							       U16_MAX));
+	c->opt_io_size = (__force __virtio32)cpu_to_le32(io_opt);
+	c->wce = 1;
+	c->num_queues = (__force __virtio16)cpu_to_le16(dev->pvdev.nvqs);
+}
+
+/**
+ * pvblk_dev_attach() - give a device its store
+ * @dev: the device, with no queue started
+ * @bdev: the store
+ * @block_size: logical block size for the driver, in bytes: the store's or more
+ * @readonly: the driver may not write
+ * @serial: VIRTIO_BLK_ID_BYTES of it
+ */
+void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
+		      u32 block_size, bool readonly, const char *serial)
+{
+	pvblk_target_init(&dev->target, bdev, block_size);
+	dev->target.readonly = readonly;
+	memcpy(dev->target.serial, serial, sizeof(dev->target.serial));
+	pvblk_config_fill(dev);
+	dev->features = pvblk_features;
+	if (!readonly)
+		dev->features &= ~BIT_ULL(VIRTIO_BLK_F_RO);
+}
+
+/**
+ * pvblk_dev_start_queue() - start a queue by what its driver said
+ * @dev: the device
+ * @idx: the queue
+ * @w: the worker that runs it
+ *
+ * Context: as for pvdev_vq_start().
+ * Return: as for pvdev_vq_start().
+ */
+int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w)
+{
+	struct pvblk_queue *q = dev->queue[idx];
+	struct pvring_config *cfg = &q->vq.config;
+	u64 f = dev->driver_features;
+	int err = -EINVAL;
+
+	if (cfg->num <= dev->queue_size) {
+		cfg->format = PVRING_SPLIT;
+		cfg->kind = dev->pvdev.kind;
+		cfg->event_idx = f & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+		cfg->indirect = f & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
+		err = pvblk_queue_start(q, w);
+	}
+	if (err)
+		pvdev_warn(&dev->pvdev, "queue %u of size %u can't be started (error %d)\n",
+			   idx, cfg->num, err);
+	return err;
+}
+
+/**
+ * pvblk_dev_reset() - stop all queues and forget what the driver said
+ * @dev: the device
+ *
+ * Context: as for pvdev_vq_stop().
+ */
+void pvblk_dev_reset(struct pvblk_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->pvdev.nvqs; i++)
+		pvblk_queue_reset(dev->queue[i]);
+	WRITE_ONCE(dev->driver_features, 0);
+	WRITE_ONCE(dev->config.wce, 1);
+	WRITE_ONCE(dev->broken, false);
+}
+
+/**
+ * pvblk_dev_update_cache_mode() - take up what the driver accepted
+ * @dev: the device
+ *
+ * Writes are durable at once, unless the driver is going to flush (virtio 1.4,
+ * 5.2.5.2).
+ */
+void pvblk_dev_update_cache_mode(struct pvblk_dev *dev)
+{
+	u64 f = READ_ONCE(dev->driver_features);
+	bool wce = f & BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) ?
+		READ_ONCE(dev->config.wce) : f & BIT_ULL(VIRTIO_BLK_F_FLUSH);
+
+	/* Of writes completed before nothing was promised without a flush. */
+	WRITE_ONCE(dev->target.writethrough, !wce);
+}
+
+/**
+ * pvblk_dev_get_config() - read the configuration space
+ * @dev: the device
+ * @offset: first byte
+ * @buf: where they go; zeroed where there are not as many
+ * @len: bytes
+ *
+ * No lock is taken that is held while a store is waited for: the caller's may
+ * be one that the whole host's vDPA management waits for. One byte alone ever
+ * changes.
+ *
+ * Context: any.
+ */
+void pvblk_dev_get_config(const struct pvblk_dev *dev, unsigned int offset,
+			  void *buf, unsigned int len)
+{
+	if (offset > sizeof(dev->config) || len > sizeof(dev->config) - offset)
+		memset(buf, 0, len);
+	else
+		memcpy(buf, (const u8 *)&dev->config + offset, len);
+}
+
+/**
+ * pvblk_dev_set_config() - write the configuration space
+ * @dev: the device
+ * @offset: first byte
+ * @buf: the bytes
+ * @len: how many
+ *
+ * There is one field that a driver may write, if it accepted that (virtio 1.4,
+ * 5.2.5); everything else is ignored.
+ *
+ * Context: any.
+ */
+void pvblk_dev_set_config(struct pvblk_dev *dev, unsigned int offset,
+			  const void *buf, unsigned int len)
+{
+	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1 ||
+	    !(READ_ONCE(dev->driver_features) &
+	      BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE)))
+		return;
+
+	WRITE_ONCE(dev->config.wce, *(const u8 *)buf & 1);
+	pvblk_dev_update_cache_mode(dev);
+}

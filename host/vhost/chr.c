@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device that a VMM configures by the generic ioctls of linux/vhost.h: its
+ * owner, features and memory. A backend's character device passes on to here
+ * what it doesn't know itself.
+ */
+#include <linux/export.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vhost.h>
+
+#include "chr.h"
+
+/* As many as KVM has of memory slots that a VMM can fill. */
+#define PVCHR_REGIONS_MAX	512
+
+static long pvchr_set_owner(struct pvchr *c, void __user *argp)
+{
+	if (c->mm)
+		return -EBUSY;
+
+	mmgrab(current->mm);
+	c->mm = current->mm;
+	return 0;
+}
+
+static void pvchr_reset(struct pvchr *c)
+{
+	c->ops->reset(c);
+	pvchr_vring_reset(c);
+	pvdev_clear_table(c->dev);
+	c->acked = 0;
+	if (c->mm)
+		mmdrop(c->mm);
+	c->mm = NULL;
+}
+
+static long pvchr_reset_owner(struct pvchr *c, void __user *argp)
+{
+	pvchr_reset(c);
+	return 0;
+}
+
+static long pvchr_get_features(struct pvchr *c, void __user *argp)
+{
+	return copy_to_user(argp, &c->features, sizeof(c->features)) ?
+	       -EFAULT : 0;
+}
+
+static bool pvchr_started(const struct pvchr *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->dev->nvqs; i++)
+		if (pvdev_vq_started(c->dev->vqs[i]))
+			return true;
+	return false;
+}
+
+static long pvchr_set_features(struct pvchr *c, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	if (features & ~c->features)
+		return -EOPNOTSUPP;
+	if (features != c->acked && pvchr_started(c))
+		return -EBUSY;
+
+	c->acked = features;
+	return 0;
+}
+
+/* None yet: no message over the descriptor, no log. */
+static const u64 pvchr_backend_features;
+
+static long pvchr_get_backend_features(struct pvchr *c, void __user *argp)
+{
+	return copy_to_user(argp, &pvchr_backend_features,
+			    sizeof(pvchr_backend_features)) ? -EFAULT : 0;
+}
+
+static long pvchr_set_backend_features(struct pvchr *c, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	return features & ~pvchr_backend_features ? -EOPNOTSUPP : 0;
+}
+
+static int pvchr_table_fill(struct pvmem_table *t,
+			    const struct vhost_memory_region *r, u32 n)
+{
+	int err = 0;
+
+	for (; n && !err; n--, r++) {
+		/* A VMM may pass on a slot that is empty. */
+		if (!r->memory_size)
+			continue;
+		if (!access_ok(u64_to_user_ptr(r->userspace_addr),
+			       r->memory_size))
+			return -EFAULT;
+		err = pvmem_table_add(t, r->guest_phys_addr,
+				      r->guest_phys_addr + r->memory_size - 1,
+				      r->userspace_addr,
+				      PVMEM_READ | PVMEM_WRITE);
+	}
+	return err ?: pvmem_table_seal(t);
+}
+
+static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
+{
+	struct vhost_memory_region *r;
+	struct vhost_memory mem;
+	struct pvmem_table *t;
+	int err;
+
+	if (copy_from_user(&mem, argp, sizeof(mem)))
+		return -EFAULT;
+	if (mem.padding)
+		return -EOPNOTSUPP;
+	if (mem.nregions > PVCHR_REGIONS_MAX)
+		return -E2BIG;
+
+	r = vmemdup_user(argp + sizeof(mem), mem.nregions * sizeof(*r));
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	err = -ENOMEM;
+	t = pvmem_table_alloc(PVMEM_USER, mem.nregions);
+	if (!t)
+		goto err_table;
+
+	err = pvchr_table_fill(t, r, mem.nregions) ?:
+	      pvdev_set_table(c->dev, t);
+	if (err)
+		pvmem_table_put(t);
+err_table:
+	kvfree(r);
+	return err;
+}
+
+static const struct pvchr_cmd {
+	unsigned int cmd;
+	bool anyone;
+	long (*fn)(struct pvchr *c, void __user *argp);
+} pvchr_cmds[] = {
+	{ VHOST_SET_OWNER, true, pvchr_set_owner },
+	{ VHOST_RESET_OWNER, false, pvchr_reset_owner },
+	{ VHOST_GET_FEATURES, true, pvchr_get_features },
+	{ VHOST_SET_FEATURES, false, pvchr_set_features },
+	{ VHOST_GET_BACKEND_FEATURES, true, pvchr_get_backend_features },
+	{ VHOST_SET_BACKEND_FEATURES, true, pvchr_set_backend_features },
+	{ VHOST_SET_MEM_TABLE, false, pvchr_set_mem_table },
+};
+
+static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)
+{
+	bool owner = c->mm && c->mm == current->mm;
+	unsigned int i;
+	long ret;
+
+	for (i = 0; i < ARRAY_SIZE(pvchr_cmds); i++) {
+		if (pvchr_cmds[i].cmd != cmd)
+			continue;
+		return owner || pvchr_cmds[i].anyone ?
+		       pvchr_cmds[i].fn(c, argp) : -EPERM;
+	}
+	if (!owner)
+		return -EPERM;
+	ret = pvchr_vring_ioctl(c, cmd, argp);
+	return ret == -ENOIOCTLCMD ? c->ops->ioctl(c, cmd, argp) : ret;
+}
+
+/**
+ * pvchr_ioctl() - do what a VMM asks
+ * @c: the device
+ * @cmd: the ioctl
+ * @argp: its argument
+ *
+ * Context: a system call; takes &pvdev.control.
+ * Return: 0 or what the ioctl returns; -EPERM where the caller is not the
+ * owner, -ENOIOCTLCMD where nobody knows it.
+ */
+long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
+{
+	long ret;
+
+	mutex_lock(&c->dev->control);
+	ret = pvchr_do(c, cmd, argp);
+	mutex_unlock(&c->dev->control);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(pvchr_ioctl);
+
+/**
+ * pvchr_init() - make a device without an owner
+ * @c: the device, zeroed, with @dev, @ops and @features filled in; @dev made by
+ *	pvdev_init()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pvchr_init(struct pvchr *c)
+{
+	unsigned int i;
+
+	c->vq = kcalloc(c->dev->nvqs, sizeof(*c->vq), GFP_KERNEL_ACCOUNT);
+	if (!c->vq)
+		return -ENOMEM;
+	for (i = 0; i < c->dev->nvqs; i++)
+		pvchr_kick_init(&c->vq[i], c->dev->vqs[i]);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pvchr_init);
+
+/**
+ * pvchr_release() - undo pvchr_init(): the last descriptor is closed
+ * @c: the device
+ *
+ * Context: may sleep, for as long as the backing store takes.
+ */
+void pvchr_release(struct pvchr *c)
+{
+	mutex_lock(&c->dev->control);
+	pvchr_reset(c);
+	mutex_unlock(&c->dev->control);
+	kfree(c->vq);
+}
+EXPORT_SYMBOL_GPL(pvchr_release);

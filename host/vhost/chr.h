@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _PVIO_VHOST_CHR_H
+#define _PVIO_VHOST_CHR_H
+
+#include <linux/poll.h>
+
+#include "dev.h"
+
+struct file;
+struct mm_struct;
+struct pvchr;
+
+/**
+ * struct pvchr_ops - what a backend adds to the generic ioctls
+ * @ioctl: any other; returns -ENOIOCTLCMD for one that isn't the backend's. The
+ *	caller is the owner
+ * @reset: stop and reset all queues, and forget all that was set
+ *
+ * Context: &pvdev.control held.
+ */
+struct pvchr_ops {
+	long (*ioctl)(struct pvchr *c, unsigned int cmd, void __user *argp);
+	void (*reset)(struct pvchr *c);
+};
+
+/**
+ * struct pvchr_vq - how the owner kicks a queue
+ * @vq: the queue
+ * @kick: the event that the driver's kicks signal; NULL: there is none
+ * @head: where it is waited for
+ * @wait: there
+ * @table: finds @head
+ * @placed: the owner said where the ring is
+ */
+struct pvchr_vq {
+	struct pvdev_vq *vq;
+	struct file *kick;
+	wait_queue_head_t *head;
+	wait_queue_entry_t wait;
+	poll_table table;
+	bool placed;
+};
+
+/**
+ * struct pvchr - a device that a VMM configures by the ioctls of linux/vhost.h
+ * @dev: the device, of kind PVMEM_USER
+ * @ops: the backend
+ * @features: what is offered
+ * @acked: what the driver accepted; this and what follows is under
+ *	&pvdev.control
+ * @mm: the owner; NULL: there is none
+ * @vq: one for each queue
+ */
+struct pvchr {
+	struct pvdev *dev;
+	const struct pvchr_ops *ops;
+	u64 features;
+	u64 acked;
+	struct mm_struct *mm;
+	struct pvchr_vq *vq;
+};
+
+int pvchr_init(struct pvchr *c);
+void pvchr_release(struct pvchr *c);
+long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
+
+long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
+void pvchr_vring_reset(struct pvchr *c);
+
+void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
+int pvchr_kick_set(struct pvchr_vq *cvq, int fd);
+void pvchr_kick_drop(struct pvchr_vq *cvq);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls that configure one queue. A value that could be good for a ring of
+ * another format or size is kept; the start of the queue judges it.
+ */
+#include <linux/eventfd.h>
+#include <linux/log2.h>
+#include <linux/nospec.h>
+#include <linux/uaccess.h>
+#include <linux/vhost.h>
+
+#include "chr.h"
+
+static long pvchr_set_vring_num(struct pvchr *c, struct pvchr_vq *cvq,
+				void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (pvdev_vq_started(cvq->vq))
+		return -EBUSY;
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (!s.num || s.num > PVRING_NUM_MAX || !is_power_of_2(s.num))
+		return -EINVAL;
+
+	cvq->vq->config.num = s.num;
+	return 0;
+}
+
+static long pvchr_set_vring_base(struct pvchr *c, struct pvchr_vq *cvq,
+				 void __user *argp)
+{
+	struct pvring_state state = { };
+	struct vhost_vring_state s;
+
+	if (pvdev_vq_started(cvq->vq))
+		return -EBUSY;
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (s.num > U16_MAX)
+		return -EINVAL;
+
+	/* Every stop has drained the ring: both indices are the same. */
+	state.avail_idx = s.num;
+	state.used_idx = s.num;
+	return pvdev_vq_set_state(cvq->vq, &state);
+}
+
+static long pvchr_get_vring_base(struct pvchr *c, struct pvchr_vq *cvq,
+				 void __user *argp)
+{
+	struct vhost_vring_state s = { .index = cvq->vq->index };
+	struct pvring_state state;
+
+	pvdev_vq_get_state(cvq->vq, &state);
+	s.num = state.avail_idx;
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+static long pvchr_set_vring_addr(struct pvchr *c, struct pvchr_vq *cvq,
+				 void __user *argp)
+{
+	struct vhost_vring_addr a;
+	u64 iova[PVDEV_AREAS];
+
+	if (copy_from_user(&a, argp, sizeof(a)))
+		return -EFAULT;
+	if (a.flags)
+		return -EOPNOTSUPP;
+	/* virtio 1.4, 2.7. */
+	if (!IS_ALIGNED(a.desc_user_addr, 16) ||
+	    !IS_ALIGNED(a.avail_user_addr, 2) ||
+	    !IS_ALIGNED(a.used_user_addr, 4))
+		return -EINVAL;
+	if (!access_ok(u64_to_user_ptr(a.desc_user_addr), 1) ||
+	    !access_ok(u64_to_user_ptr(a.avail_user_addr), 1) ||
+	    !access_ok(u64_to_user_ptr(a.used_user_addr), 1))
+		return -EFAULT;
+
+	iova[PVDEV_DESC] = a.desc_user_addr;
+	iova[PVDEV_DRIVER] = a.avail_user_addr;
+	iova[PVDEV_DEVICE] = a.used_user_addr;
+	pvdev_vq_set_areas(cvq->vq, iova, true);
+	cvq->placed = true;
+	return 0;
+}
+
+static int pvchr_get_fd(void __user *argp, int *fd)
+{
+	struct vhost_vring_file f;
+
+	if (copy_from_user(&f, argp, sizeof(f)))
+		return -EFAULT;
+	*fd = f.fd;
+	return 0;
+}
+
+static long pvchr_set_vring_kick(struct pvchr *c, struct pvchr_vq *cvq,
+				 void __user *argp)
+{
+	int fd;
+
+	return pvchr_get_fd(argp, &fd) ?: pvchr_kick_set(cvq, fd);
+}
+
+static int pvchr_get_event(void __user *argp, struct eventfd_ctx **event)
+{
+	int fd, err;
+
+	*event = NULL;
+	err = pvchr_get_fd(argp, &fd);
+	if (err || fd == -1)
+		return err;
+
+	*event = eventfd_ctx_fdget(fd);
+	return PTR_ERR_OR_ZERO(*event);
+}
+
+static long pvchr_set_vring_call(struct pvchr *c, struct pvchr_vq *cvq,
+				 void __user *argp)
+{
+	struct eventfd_ctx *event;
+	int err = pvchr_get_event(argp, &event);
+
+	if (!err)
+		pvdev_vq_set_event(cvq->vq, event);
+	return err;
+}
+
+static long pvchr_set_vring_err(struct pvchr *c, struct pvchr_vq *cvq,
+				void __user *argp)
+{
+	struct eventfd_ctx *event;
+	int err = pvchr_get_event(argp, &event);
+
+	if (!err)
+		pvdev_vq_set_error(cvq->vq, event);
+	return err;
+}
+
+static const struct pvchr_vring_cmd {
+	unsigned int cmd;
+	long (*fn)(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
+} pvchr_vring_cmds[] = {
+	{ VHOST_SET_VRING_NUM, pvchr_set_vring_num },
+	{ VHOST_SET_VRING_BASE, pvchr_set_vring_base },
+	{ VHOST_GET_VRING_BASE, pvchr_get_vring_base },
+	{ VHOST_SET_VRING_ADDR, pvchr_set_vring_addr },
+	{ VHOST_SET_VRING_KICK, pvchr_set_vring_kick },
+	{ VHOST_SET_VRING_CALL, pvchr_set_vring_call },
+	{ VHOST_SET_VRING_ERR, pvchr_set_vring_err },
+};
+
+/**
+ * pvchr_vring_ioctl() - do what the owner asks for one queue
+ * @c: the device
+ * @cmd: the ioctl
+ * @argp: its argument, which begins with the queue's index
+ *
+ * Context: a system call of the owner; &pvdev.control held.
+ * Return: 0; -ENOIOCTLCMD for one that is of no queue, -ENOBUFS for a queue
+ * that the device doesn't have, -EBUSY for what a started queue can't change,
+ * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags.
+ */
+long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
+{
+	const struct pvchr_vring_cmd *v = pvchr_vring_cmds;
+	const struct pvchr_vring_cmd *end = v + ARRAY_SIZE(pvchr_vring_cmds);
+	u32 idx;
+
+	while (v < end && v->cmd != cmd)
+		v++;
+	if (v == end)
+		return -ENOIOCTLCMD;
+	if (get_user(idx, (u32 __user *)argp))
+		return -EFAULT;
+	if (idx >= c->dev->nvqs)
+		return -ENOBUFS;
+
+	return v->fn(c, &c->vq[array_index_nospec(idx, c->dev->nvqs)], argp);
+}
+
+/**
+ * pvchr_vring_reset() - forget what the owner set for the queues
+ * @c: the device, its queues reset
+ *
+ * Context: may sleep; &pvdev.control held.
+ */
+void pvchr_vring_reset(struct pvchr *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->dev->nvqs; i++) {
+		pvchr_kick_drop(&c->vq[i]);
+		c->vq[i].placed = false;
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+#ifndef _UAPI_LINUX_PVIO_VHOST_BLK_H
+#define _UAPI_LINUX_PVIO_VHOST_BLK_H
+
+#include <linux/types.h>
+#include <linux/vhost.h>
+#include <linux/virtio_blk.h>
+
+/*
+ * /dev/vhost-blk: the ioctls beside the generic ones of linux/vhost.h. Its
+ * configuration space is read and written by VHOST_VDPA_GET_CONFIG,
+ * VHOST_VDPA_SET_CONFIG, VHOST_VDPA_GET_CONFIG_SIZE, and a change of it is told
+ * by the event of VHOST_VDPA_SET_CONFIG_CALL.
+ */
+
+/*
+ * The store: @index 0, and in @fd a descriptor of a block device. It starts
+ * every queue that has a size and a ring. Without the right to write the disk is
+ * read-only. @fd -1 completes what is in flight and stops all queues.
+ */
+#define VHOST_BLK_SET_BACKEND	_IOW(VHOST_VIRTIO, 0xFF, struct vhost_vring_file)
+
+/* What VIRTIO_BLK_T_GET_ID answers. */
+#define VHOST_BLK_SET_SERIAL	_IOW(VHOST_VIRTIO, 0xFE, char[VIRTIO_BLK_ID_BYTES])
+
+/*
+ * How many threads serve the queues, in turn, from the next start on; without it
+ * each queue has its own.
+ */
+#define VHOST_SET_NWORKERS	_IOW(VHOST_VIRTIO, 0x1F, int)
+
+#endif
