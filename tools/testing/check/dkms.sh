@@ -74,7 +74,7 @@ removed() {
 TREE=$("$VM_DIR/builder.sh")
 part dkms 4
 try runs runs
-try 6.1 installed 6.1 pvio_vhost
+try 6.1 installed 6.1 pvio_vhost pvio_vhost_blk
 try 6.12 installed 6.12 pvio_vhost pvio_vhost_blk
 try removed removed
 ktap_finish

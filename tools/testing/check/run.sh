@@ -22,7 +22,7 @@ build-6.1       build.sh 6.1
 build-6.12      build.sh 6.12
 build-7.2       build.sh 7.2
 dkms            dkms.sh
-load-6.1        boot 6.1
+selftest-6.1    boot 6.1
 selftest-6.12   boot 6.12
 vm-6.12         boot 6.12 1
 selftest-7.2    boot 7.2

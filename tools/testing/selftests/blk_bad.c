@@ -61,6 +61,10 @@ int bad_expect_any(struct env *e, const struct blk_req *r)
 int main(int argc, char **argv)
 {
 	static struct env e;
+	const struct ktap_suite node[] = {
+		blk_bad_request_suite, blk_bad_chain_suite, blk_bad_indirect_suite,
+		blk_bad_ring_suite,
+	};
 	const struct ktap_suite suites[] = {
 		blk_bad_message_suite, blk_bad_request_suite, blk_bad_chain_suite,
 		blk_bad_indirect_suite, blk_bad_ring_suite, blk_bad_setup_suite,
@@ -68,7 +72,7 @@ int main(int argc, char **argv)
 	};
 
 	env_parse(&e, argc, argv);
-	ktap_diag("device %s, memory %s", e.opts.name,
-		  e.opts.kind == GMEM_SHARED ? "va" : "pa");
+	if (e.opts.node)
+		return ktap_run(node, sizeof(node) / sizeof(*node), e.only, &e);
 	return ktap_run(suites, sizeof(suites) / sizeof(*suites), e.only, &e);
 }

@@ -19,7 +19,7 @@ static int expect_status(struct env *e, struct blk_req *r, int want)
 		CHECK(got >= 0 && got <= VIRTIO_BLK_S_UNSUPP, "status or error %d", got);
 	else
 		CHECK_EQ(got, want);
-	CHECK_EQ(blk_status(&e->b) & VIRTIO_CONFIG_S_NEEDS_RESET, 0);
+	CHECK_EQ(blk_needs_reset(&e->b), 0);
 	return 0;
 }
 

@@ -118,10 +118,11 @@ static int start_elsewhere(struct env *e, uint64_t desc, uint64_t avail, uint64_
 {
 	struct ring *r = &e->b.rings[0];
 
+	NEED_VDPA(e);
 	CHECK_OK(blk_reset(&e->b));
 	CHECK_OK(blk_prepare(&e->b));
 	CHECK_OK(vhost_set_vring_addr(&e->b.v, 0, desc, avail, used));
-	CHECK_OK(vdpa_driver_ok(&e->b.v));
+	CHECK_OK(e->b.transport->go(&e->b));
 	ring_kick(r);
 	return bad_expect_broken(e);
 }
@@ -183,6 +184,7 @@ static int ring_used_readonly(void *ctx)
 	size_t start = used - m->va, end = m->used;
 	struct vhost *v = &e->b.v;
 
+	NEED_VDPA(e);
 	CHECK_OK(vhost_unmap_gmem(v, m));
 	CHECK_OK(vhost_iotlb_map(v, m->iova, start, m->va, VHOST_ACCESS_RW));
 	CHECK_OK(vhost_iotlb_map(v, m->iova + start, end - start, used, VHOST_ACCESS_RO));
@@ -206,13 +208,14 @@ static int ring_unmapped_live(void *ctx)
 		blk_req_init(&e->b, &req);
 		blk_req_usual(&req, VIRTIO_BLK_T_IN, 0, buf, LEN);
 		CHECK_OK(blk_queue(&e->b, 0, &req, RING_DIRECT));
-		if (i % 2)
+		/* A ring in user memory is still there, and only a chain finds out. */
+		if (i % 2 && e->opts.name)
 			ring_flush(&e->b.rings[0]);
-		CHECK_OK(vhost_unmap_gmem(&e->b.v, &e->b.mem));
+		CHECK_OK(e->b.transport->unmap(&e->b));
 		ring_publish(&e->b.rings[0]);
 		ring_kick(&e->b.rings[0]);
 		CHECK(blk_wait_needs_reset(&e->b), "status stays 0x%x", blk_status(&e->b));
-		CHECK_OK(vhost_map_gmem(&e->b.v, &e->b.mem));
+		CHECK_OK(e->b.transport->map(&e->b));
 		CHECK_PASS(env_verify_reset(e));
 	}
 	return 0;
@@ -223,6 +226,7 @@ static int ring_no_map(void *ctx)
 {
 	struct env *e = ctx;
 
+	NEED_VDPA(e);
 	CHECK_OK(blk_reset(&e->b));
 	CHECK_OK(vhost_unmap_gmem(&e->b.v, &e->b.mem));
 	CHECK_OK(blk_start(&e->b));
@@ -241,8 +245,9 @@ static int ring_overlapping(void *ctx)
 
 	CHECK_OK(blk_reset(&e->b));
 	CHECK_OK(blk_prepare(&e->b));
-	CHECK_OK(vhost_set_vring_addr(&e->b.v, 0, r->desc_iova, r->desc_iova, r->desc_iova));
-	CHECK_OK(vdpa_driver_ok(&e->b.v));
+	CHECK_OK(e->b.transport->place(&e->b, 0, r->desc_iova, r->desc_iova,
+				       r->desc_iova));
+	CHECK_OK(e->b.transport->go(&e->b));
 	for (i = 0; i < r->num; i++)
 		ring_raw_desc(&r->desc[i], gmem_iova(&e->b.mem, e->b.reqs[0].hdr), 16,
 			      i % 2 ? VRING_DESC_F_WRITE : VRING_DESC_F_NEXT, i + 1);
@@ -267,8 +272,9 @@ static int ring_for_two_queues(void *ctx)
 	CHECK_OK(blk_reset(&e->b));
 	ring_restart(r, 0);
 	CHECK_OK(blk_prepare(&e->b));
-	CHECK_OK(vhost_set_vring_addr(&e->b.v, 1, r->desc_iova, r->avail_iova, r->used_iova));
-	CHECK_OK(vdpa_driver_ok(&e->b.v));
+	CHECK_OK(e->b.transport->place(&e->b, 1, r->desc_iova, r->avail_iova,
+				       r->used_iova));
+	CHECK_OK(e->b.transport->go(&e->b));
 	for (i = 0; i < 16; i++) {
 		blk_req_init(&e->b, &req[i]);
 		blk_req_usual(&req[i], VIRTIO_BLK_T_IN, i * 8, buf + i * LEN, LEN);

@@ -19,7 +19,5 @@ int main(int argc, char **argv)
 	};
 
 	env_parse(&e, argc, argv);
-	ktap_diag("device %s, memory %s, seed %llu", e.opts.name,
-		  e.opts.kind == GMEM_SHARED ? "va" : "pa", (unsigned long long)e.seed);
 	return ktap_run(suites, sizeof(suites) / sizeof(*suites), e.only, &e);
 }

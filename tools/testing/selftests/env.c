@@ -15,6 +15,7 @@
 
 static const struct option options[] = {
 	{ "dev", required_argument, NULL, 'd' },
+	{ "node", required_argument, NULL, 'N' },
 	{ "store", required_argument, NULL, 's' },
 	{ "mem", required_argument, NULL, 'm' },
 	{ "serial", required_argument, NULL, 'i' },
@@ -31,8 +32,8 @@ static const struct option options[] = {
 static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s --dev NAME --store PATH [--mem va|pa] [--serial S] [--queues N]\n"
-		"       [--num N] [--readonly] [--slow] [--only TEST] [--seed N] [--rounds N]\n",
+		"usage: %s --dev NAME | --node PATH --store PATH [--mem va|pa] [--serial S]\n"
+		"       [--queues N] [--num N] [--readonly] [--slow] [--only TEST] [--seed N] [--rounds N]\n",
 		program);
 	exit(2);
 }
@@ -60,6 +61,9 @@ void env_parse(struct env *e, int argc, char **argv)
 		switch (c) {
 		case 'd':
 			e->opts.name = optarg;
+			break;
+		case 'N':
+			e->opts.node = optarg;
 			break;
 		case 's':
 			e->store = optarg;
@@ -95,8 +99,13 @@ void env_parse(struct env *e, int argc, char **argv)
 			die_of_usage(argv[0]);
 		}
 	}
-	if (!e->opts.name || !e->store || optind != argc)
+	if (!e->opts.name == !e->opts.node || !e->store || optind != argc)
 		die_of_usage(argv[0]);
+	e->opts.store = e->store;
+	e->opts.serial = e->serial;
+	e->opts.readonly = e->readonly;
+	ktap_diag("device %s, memory %s, seed %llu", e->opts.name ? e->opts.name : e->opts.node,
+		  e->opts.kind == GMEM_SHARED ? "va" : "pa", (unsigned long long)e->seed);
 }
 
 int env_open(void *ctx)

@@ -15,6 +15,13 @@
 
 #define MIB	(1024u * 1024u)
 
+/* For tests of what /dev/vhost-blk has not, or has otherwise. */
+#define NEED_VDPA(e)							\
+	do {								\
+		if (!(e)->opts.name)					\
+			SKIP("for vDPA devices");			\
+	} while (0)
+
 struct env {
 	struct blk b;
 	struct blk_opts opts;

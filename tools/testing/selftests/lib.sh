@@ -15,18 +15,24 @@ fail() {
 	return 1
 }
 
+# has_vdpa - can this kernel have vDPA devices
+has_vdpa() {
+	modprobe -n -q vhost_vdpa
+}
+
 # load_modules DIR - ours from DIR, and what they and the tests need
 load_modules() {
-	local module
+	local module modules=(configfs dm_mod dm_delay)
 
-	for module in vdpa vhost_iotlb vhost_vdpa virtio_vdpa configfs dm_mod dm_delay; do
+	! has_vdpa || modules+=(vdpa vhost_iotlb vhost_vdpa virtio_vdpa)
+	for module in "${modules[@]}"; do
 		modprobe "$module" || return
 	done
 	modprobe null_blk nr_devices=0 || return
 	insmod "$(find "$1" -name pvio_vhost.ko | head -n 1)" || return
 	insmod "$(find "$1" -name pvio_vhost_blk.ko | head -n 1)" || return
 	mountpoint -q "$CONFIGFS" || mount -t configfs configfs "$CONFIGFS"
-	[ -d "$DISKS" ]
+	[ -c /dev/vhost-blk ] && { [ -d "$DISKS" ] || ! has_vdpa; }
 }
 
 unload_modules() {

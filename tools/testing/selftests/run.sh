@@ -12,9 +12,11 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
-ALL="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
+VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa configfs loop"
+# What a kernel without vDPA has as well.
+NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -143,6 +145,40 @@ part_faults_pa() {
 	on_disk pa blk_fault --only fault_map -- queues=2
 }
 
+# on_node PROGRAM_AND_ARGS - a store, and the program on /dev/vhost-blk with it
+on_node() {
+	local name=$1
+
+	shift
+	store_make nulltest "$SIZE_MIB" || return
+	"$HERE/$name" --node /dev/vhost-blk --store /dev/nulltest --seed "$SEED" \
+		--rounds "$ROUNDS" "$@" "${ONLY[@]}"
+}
+
+part_node() {
+	on_node node
+}
+
+part_node_io() {
+	on_node blk_io --serial "$SERIAL"
+}
+
+part_node_io_small_ring() {
+	on_node blk_io --queues 1 --num 16
+}
+
+part_node_readonly() {
+	on_node blk_io --readonly
+}
+
+part_node_bad() {
+	on_node blk_bad
+}
+
+part_node_scribble() {
+	on_node blk_scribble
+}
+
 part_configfs() {
 	"$HERE/configfs.sh"
 }
@@ -180,7 +216,8 @@ parse() {
 		esac
 		shift
 	done
-	[ ${#PARTS[@]} -gt 0 ] || read -r -d '' -a PARTS <<<"$ALL" || true
+	! has_vdpa || NODE="$NODE $VDPA"
+	[ ${#PARTS[@]} -gt 0 ] || read -r -d '' -a PARTS <<<"$NODE" || true
 }
 
 PARTS=()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VMM and its guest's virtio-blk driver in one, on a vDPA device. Calls return 0 or a negative
- * errno where nothing else is said. Queues are independent: one thread each.
+ * A VMM and its guest's virtio-blk driver in one, on a vDPA device or on /dev/vhost-blk. Calls
+ * return 0 or a negative errno where nothing else is said. Queues are independent: one thread each.
  */
 #ifndef PVIO_SELFTEST_BLK_H
 #define PVIO_SELFTEST_BLK_H
@@ -20,12 +20,37 @@
 /* Generous: the machine is emulated, the kernel full of checks, the store slow on purpose. */
 #define BLK_HANG_LIMIT_MS	60000
 
+struct blk;
+
+/* How a VMM reaches a device. */
+struct blk_transport {
+	int (*open)(struct blk *b);
+	/* What the device offers, and its configuration. */
+	int (*read)(struct blk *b);
+	int (*map)(struct blk *b);
+	int (*unmap)(struct blk *b);
+	/* Says that a queue's ring is there, in the device's addresses. */
+	int (*place)(struct blk *b, unsigned int q, uint64_t desc, uint64_t avail, uint64_t used);
+	/* All but the start. */
+	int (*prepare)(struct blk *b);
+	int (*go)(struct blk *b);
+	/* Returns with the memory mapped, and nothing else set. */
+	int (*reset)(struct blk *b);
+	bool (*broken)(const struct blk *b);
+};
+
+extern const struct blk_transport blk_vdpa, blk_chr;
+
 struct blk_opts {
-	const char *name;	/* of the vDPA device */
+	const char *name;	/* of the vDPA device; NULL: it is on @node */
+	const char *node;	/* /dev/vhost-blk */
+	const char *store;	/* for @node */
+	bool readonly;		/* @store is opened so */
+	const char *serial;	/* for @node */
 	enum gmem_kind kind;
 	size_t mem_size;
-	unsigned int queues;	/* 0: all */
-	uint16_t num;		/* entries of a ring, 0: as many as the device takes */
+	unsigned int queues;	/* 0: all; on @node 4 */
+	uint16_t num;		/* entries of a ring, 0: all that it takes; on @node 256 */
 	uint16_t base;		/* index at which the rings start */
 	uint64_t without;	/* features not to acknowledge */
 };
@@ -41,7 +66,10 @@ struct blk_req {
 };
 
 struct blk {
+	const struct blk_transport *transport;
 	struct vhost v;
+	int store_fd;
+	int error_fd;		/* tells of broken queues, where there is no status */
 	struct gmem mem;
 	struct blk_opts opts;
 	uint64_t offered;

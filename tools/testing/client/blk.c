@@ -17,12 +17,6 @@ static const uint64_t wanted_features =
 	BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
 	BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_BLK_F_RO);
 
-static const uint64_t wanted_backend_features =
-	BIT(VHOST_BACKEND_F_IOTLB_MSG_V2) | BIT(VHOST_BACKEND_F_IOTLB_BATCH) |
-	BIT(VHOST_BACKEND_F_IOTLB_ASID) | BIT(VHOST_BACKEND_F_SUSPEND) |
-	BIT(VHOST_BACKEND_F_RESUME) | BIT(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK) |
-	BIT(VHOST_BACKEND_F_IOTLB_PERSIST);
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -43,27 +37,11 @@ uint32_t blk_block_size(const struct blk *b)
 
 unsigned int blk_seg_max(const struct blk *b)
 {
-	return b->offered & BIT(VIRTIO_BLK_F_SEG_MAX) ? le32toh(b->config.seg_max) : 1;
-}
+	unsigned int most = b->num > 3 ? b->num - 2 : 1;
+	unsigned int max = b->offered & BIT(VIRTIO_BLK_F_SEG_MAX) ? le32toh(b->config.seg_max) : 1;
 
-static int read_device(struct blk *b)
-{
-	uint32_t count, len;
-	int err = vhost_get_features(&b->v, &b->offered);
-
-	if (!err)
-		err = vdpa_get_vqs_count(&b->v, &count);
-	if (!err)
-		err = vdpa_get_vring_num(&b->v, &b->num);
-	if (!err)
-		err = vdpa_get_config_size(&b->v, &b->config_size);
-	if (err)
-		return err;
-	len = b->config_size < sizeof(b->config) ? b->config_size : sizeof(b->config);
-	b->nqueues = b->opts.queues && b->opts.queues < count ? b->opts.queues : count;
-	if (b->opts.num)
-		b->num = b->opts.num;
-	return vdpa_get_config(&b->v, 0, &b->config, len);
+	/* The device doesn't know what ring it gets. */
+	return max < most ? max : most;
 }
 
 static int make_queues(struct blk *b)
@@ -98,32 +76,40 @@ static int open_rest(struct blk *b)
 	int err = vhost_set_owner(&b->v);
 
 	if (!err)
-		err = vhost_ack_backend_features(&b->v, wanted_backend_features);
-	if (!err)
-		err = read_device(b);
+		err = b->transport->read(b);
 	if (!err)
 		err = gmem_create(&b->mem, b->opts.kind, GUEST_IOVA, memory_size(b));
 	if (err)
 		return err;
 	b->features = b->offered & wanted_features & ~b->opts.without;
 	b->config_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (b->config_fd < 0)
+	b->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (b->config_fd < 0 || b->error_fd < 0)
 		return -errno;
 	err = make_queues(b);
 	if (!err)
-		err = vhost_map_gmem(&b->v, &b->mem);
+		err = b->transport->map(b);
 	return err;
+}
+
+static void init(struct blk *b, const struct blk_opts *opts)
+{
+	memset(b, 0, sizeof(*b));
+	b->opts = *opts;
+	b->transport = opts->name ? &blk_vdpa : &blk_chr;
+	b->v.fd = -1;
+	b->mem.fd = -1;
+	b->config_fd = -1;
+	b->error_fd = -1;
+	b->store_fd = -1;
 }
 
 int blk_adopt(struct blk *b, const struct blk_opts *opts, int fd)
 {
 	int err;
 
-	memset(b, 0, sizeof(*b));
-	b->opts = *opts;
+	init(b, opts);
 	b->v.fd = fd;
-	b->mem.fd = -1;
-	b->config_fd = -1;
 	err = open_rest(b);
 	if (err)
 		blk_close(b);
@@ -132,17 +118,22 @@ int blk_adopt(struct blk *b, const struct blk_opts *opts, int fd)
 
 int blk_open(struct blk *b, const struct blk_opts *opts)
 {
-	char path[64];
-	struct vhost v;
-	int err = vdpa_find(opts->name, path, sizeof(path));
+	int err;
 
-	memset(b, 0, sizeof(*b));
-	b->v.fd = -1;
-	b->mem.fd = -1;
-	b->config_fd = -1;
+	init(b, opts);
+	err = b->transport->open(b);
 	if (!err)
-		err = vhost_open(&v, path);
-	return err ? err : blk_adopt(b, opts, v.fd);
+		err = open_rest(b);
+	if (err)
+		blk_close(b);
+	return err;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void blk_close(struct blk *b)
@@ -156,48 +147,27 @@ void blk_close(struct blk *b)
 	free(b->reqs);
 	b->rings = NULL;
 	b->reqs = NULL;
-	if (b->config_fd >= 0)
-		close(b->config_fd);
-	b->config_fd = -1;
+	close_fd(&b->config_fd);
+	close_fd(&b->error_fd);
+	close_fd(&b->store_fd);
 	gmem_destroy(&b->mem);
-}
-
-/* A reset forgets whom to notify, so this comes with every start. */
-static int set_up_queues(struct blk *b)
-{
-	unsigned int q;
-	int err = vdpa_set_config_call(&b->v, b->config_fd);
-
-	for (q = 0; q < b->nqueues && !err; q++)
-		err = vhost_set_vring(&b->v, q, &b->rings[q]);
-	for (q = 0; q < b->nqueues && !err; q++)
-		err = vdpa_set_vring_enable(&b->v, q, 1);
-	return err;
 }
 
 int blk_prepare(struct blk *b)
 {
-	int err = vdpa_negotiate(&b->v, b->features);
-
-	return err ? err : set_up_queues(b);
+	return b->transport->prepare(b);
 }
 
 int blk_start(struct blk *b)
 {
 	int err = blk_prepare(b);
 
-	return err ? err : vdpa_driver_ok(&b->v);
+	return err ? err : b->transport->go(b);
 }
 
 int blk_reset(struct blk *b)
 {
-	int err = vdpa_set_status(&b->v, 0);
-
-	if (err || b->v.backend_features & BIT(VHOST_BACKEND_F_IOTLB_PERSIST))
-		return err;
-	/* The device may have forgotten its map, vhost-vdpa has not. */
-	err = vhost_unmap_gmem(&b->v, &b->mem);
-	return err ? err : vhost_map_gmem(&b->v, &b->mem);
+	return b->transport->reset(b);
 }
 
 int blk_restart(struct blk *b, uint16_t base)
@@ -216,31 +186,20 @@ int blk_restart(struct blk *b, uint16_t base)
 int blk_resume_at(struct blk *b, const unsigned int *bases)
 {
 	unsigned int q;
-	int err = vdpa_negotiate(&b->v, b->features);
+	int err = blk_prepare(b);
 
-	if (!err)
-		err = set_up_queues(b);
 	for (q = 0; q < b->nqueues && !err; q++)
 		err = vhost_set_vring_base(&b->v, q, bases[q]);
 	if (!err)
-		err = vdpa_driver_ok(&b->v);
+		err = b->transport->go(b);
 	for (q = 0; q < b->nqueues && !err; q++)
 		ring_kick(&b->rings[q]);
 	return err;
 }
 
-uint8_t blk_status(const struct blk *b)
-{
-	uint8_t status = 0;
-
-	if (vdpa_get_status(&b->v, &status))
-		return 0;
-	return status;
-}
-
 bool blk_needs_reset(const struct blk *b)
 {
-	return blk_status(b) & VIRTIO_CONFIG_S_NEEDS_RESET;
+	return b->transport->broken(b);
 }
 
 bool blk_wait_needs_reset(const struct blk *b)
