@@ -46,16 +46,16 @@ void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf)
 }
 
 /* The block layer is told at a block's boundary only: see pvblk_misaligned(). */
-static int pvblk_part_grow(struct pvblk_req *req)
+static int pvblk_part_grow(struct pvblk_req *req, unsigned int nvec)
 {
 	struct pvblk_part *prev = req->last, *part;
 
-	part = kmalloc(struct_size(part, vec, BIO_MAX_VECS),
+	part = kmalloc(struct_size(part, vec, nvec),
 		       GFP_NOIO | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!part)
 		return -ENOMEM;
 
-	pvblk_part_init(req, part, part->vec, BIO_MAX_VECS, prev->bio.bi_opf);
+	pvblk_part_init(req, part, part->vec, nvec, prev->bio.bi_opf);
 	prev->next = part;
 	return 0;
 }
@@ -85,7 +85,7 @@ static int pvblk_bio_add_piece(struct pvblk_req *req, struct page *page,
 	}
 
 	if (bio->bi_vcnt == bio->bi_max_vecs) {
-		err = pvblk_part_grow(req);
+		err = pvblk_part_grow(req, BIO_MAX_VECS);
 		if (err)
 			return err;
 		bio = &req->last->bio;
@@ -265,6 +265,54 @@ int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 			return err;
 	}
 	return 0;
+}
+
+/**
+ * pvblk_bio_add_range() - add a range without data to a request
+ * @req: the request, without a bio or with such ranges alone
+ * @sector: where it begins, in units of 512 bytes
+ * @sectors: how long it is
+ * @opf: what to do there
+ *
+ * Context: worker.
+ * Return: 0 or -ENOMEM.
+ */
+int pvblk_bio_add_range(struct pvblk_req *req, sector_t sector, u32 sectors,
+			blk_opf_t opf)
+{
+	int err;
+
+	if (!req->started) {
+		pvblk_bio_prepare(req, sector, opf);
+	} else {
+		req->sector = sector;
+		err = pvblk_part_grow(req, 0);
+		if (err)
+			return err;
+	}
+	req->last->bio.bi_iter.bi_size = sectors << SECTOR_SHIFT;
+	return 0;
+}
+
+/**
+ * pvblk_bio_add_zeroes() - add zeroes to write to a request
+ * @req: the request, its first bio prepared
+ * @len: bytes
+ *
+ * Context: worker.
+ * Return: 0 or -ENOMEM.
+ */
+int pvblk_bio_add_zeroes(struct pvblk_req *req, u32 len)
+{
+	int err = 0;
+
+	while (len && !err) {
+		u32 part = min_t(u32, len, PAGE_SIZE);
+
+		err = pvblk_bio_add_piece(req, ZERO_PAGE(0), 0, part);
+		len -= part;
+	}
+	return err;
 }
 
 /**

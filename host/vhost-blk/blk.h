@@ -20,6 +20,13 @@
 /* What a request may carry, header and status included. */
 #define PVBLK_BYTES_MAX		((PVBLK_SEG_MAX + 2) * PVBLK_SIZE_MAX)
 
+/* Ranges that one discard, erasure or zeroing may name. */
+#define PVBLK_RANGES_MAX	16
+
+/* The longest of them, in sectors: what the store does by itself, and what is written. */
+#define PVBLK_RANGE_SECTORS	(SZ_1G >> SECTOR_SHIFT)
+#define PVBLK_ZERO_SECTORS	(SZ_4M >> SECTOR_SHIFT)
+
 /* Vectors in a request itself: 64 KiB of scattered pages. */
 #define PVBLK_VECS		16
 
@@ -31,6 +38,7 @@
 
 struct pvblk_dev;
 struct pvblk_queue;
+struct pvblk_ranges;
 struct pvblk_vdpa;
 
 /**
@@ -52,6 +60,19 @@ int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd);
 void pvblk_store_put(struct pvblk_store *store);
 
 /**
+ * enum pvblk_discard - what becomes of a guest's discards
+ * @PVBLK_DISCARD_NONE: there are none
+ * @PVBLK_DISCARD_ZERO: zeroes are there afterwards, and no space is taken where the
+ *	store can do that; only for a store that has commands for it
+ * @PVBLK_DISCARD_PASS: the store is told, and decides what is read afterwards
+ */
+enum pvblk_discard {
+	PVBLK_DISCARD_NONE,
+	PVBLK_DISCARD_ZERO,
+	PVBLK_DISCARD_PASS,
+};
+
+/**
  * struct pvblk_disk - a disk as the operator describes it
  * @item: its directory in configfs
  * @lock: protects the rest
@@ -64,6 +85,7 @@ void pvblk_store_put(struct pvblk_store *store);
  * @readonly: the guest may not write
  * @loop: the driver is this kernel, which sees itself as guest memory
  * @memory: how guest memory is reached
+ * @discard: what becomes of discards
  * @serial: what VIRTIO_BLK_T_GET_ID answers
  */
 struct pvblk_disk {
@@ -78,6 +100,7 @@ struct pvblk_disk {
 	bool readonly;
 	bool loop;
 	enum pvmem_kind memory;
+	enum pvblk_discard discard;
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
 
@@ -125,11 +148,13 @@ struct pvblk_bounce {
  * @write_guest: its data goes to guest memory
  * @pinned: its pages are pinned user pages
  * @started: there is a bio in @first
+ * @then_flush: it is done when a flush after it is
  * @sector: where the next part begins
  * @bytes: data in all parts
  * @in_len: bytes of guest memory that a success has written
  * @status_seg: where the status goes
  * @bounce: the copy of its data; NULL: there is none
+ * @ranges: what to write zeroes to if the store can't do it; NULL: nothing
  * @pending: parts that have not ended
  * @last: the part that grows
  * @vec: vectors of the first part
@@ -144,11 +169,13 @@ struct pvblk_req {
 	bool write_guest;
 	bool pinned;
 	bool started;
+	bool then_flush;
 	u32 bytes;
 	u32 in_len;
 	sector_t sector;
 	struct pvmem_seg status_seg;
 	struct pvblk_bounce *bounce;
+	struct pvblk_ranges *ranges;
 	atomic_t pending;
 	struct pvblk_part *last;
 	struct bio_vec vec[PVBLK_VECS];
@@ -185,6 +212,9 @@ struct pvblk_queue {
  * @bounce_writes: data must not change while it is written
  * @bounce_reads: data must not change before it is verified
  * @writethrough: writes are durable when they are completed
+ * @zeroes: the store writes zeroes by itself
+ * @erases: the store erases securely
+ * @discard: what becomes of discards
  * @serial: what VIRTIO_BLK_T_GET_ID answers
  */
 struct pvblk_target {
@@ -196,6 +226,9 @@ struct pvblk_target {
 	bool bounce_writes;
 	bool bounce_reads;
 	bool writethrough;
+	bool zeroes;
+	bool erases;
+	enum pvblk_discard discard;
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
 
@@ -231,7 +264,8 @@ extern const u64 pvblk_features;
 int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues);
 void pvblk_dev_destroy(struct pvblk_dev *dev);
 void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
-		      u32 block_size, bool readonly, const char *serial);
+		      u32 block_size, bool readonly, enum pvblk_discard discard,
+		      const char *serial);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
@@ -250,13 +284,43 @@ void pvblk_queue_reset(struct pvblk_queue *q);
 
 int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		    struct pvdev_view *view);
-void pvblk_req_finish(struct pvblk_req *req, bool publish);
+bool pvblk_req_finish(struct pvblk_req *req, bool publish);
+
+/**
+ * struct pvblk_io - a request while it is being started
+ * @req: the request
+ * @target: the disk
+ * @sector: from the header
+ * @seg: its data, without header and status
+ * @nseg: pieces in @seg
+ * @len: bytes in @seg
+ */
+struct pvblk_io {
+	struct pvblk_req *req;
+	const struct pvblk_target *target;
+	u64 sector;
+	struct pvmem_seg *seg;
+	unsigned int nseg;
+	u32 len;
+};
+
+u8 pvblk_check_sectors(const struct pvblk_target *t, u64 sector, u64 sectors);
+u8 pvblk_prepare_discard(const struct pvblk_io *io);
+u8 pvblk_prepare_write_zeroes(const struct pvblk_io *io);
+u8 pvblk_prepare_secure_erase(const struct pvblk_io *io);
+int pvblk_issue_discard(struct pvblk_io *io);
+int pvblk_issue_write_zeroes(struct pvblk_io *io);
+int pvblk_issue_secure_erase(struct pvblk_io *io);
+bool pvblk_ranges_go_on(struct pvblk_req *req);
 
 void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf);
 int pvblk_bio_add(struct pvblk_req *req, struct pvmem_seg *seg,
 		  unsigned int nseg);
 int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 			  unsigned int nseg, u32 len);
+int pvblk_bio_add_range(struct pvblk_req *req, sector_t sector, u32 sectors,
+			blk_opf_t opf);
+int pvblk_bio_add_zeroes(struct pvblk_req *req, u32 len);
 void pvblk_bio_submit(struct pvblk_req *req);
 void pvblk_bio_release(struct pvblk_req *req, bool dirty);
 int pvblk_bounce_to_guest(struct pvblk_req *req);

@@ -70,6 +70,15 @@ static void pvblk_chr_set_event(struct pvblk_chr *b, struct eventfd_ctx *event)
 		eventfd_ctx_put(event);
 }
 
+/* With a store it is known what it can do; before that, all may be. */
+static void pvblk_chr_set_features(struct pvblk_chr *b)
+{
+	u64 f = b->store.file ? b->dev.features : pvblk_features;
+
+	b->chr.features = (f & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) |
+			  BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+}
+
 static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
 {
 	return b->chr.vq[i].placed && b->dev.vqs[i]->config.num;
@@ -135,6 +144,7 @@ static void pvblk_chr_detach(struct pvblk_chr *b)
 		if (pvdev_vq_started(b->dev.vqs[i]))
 			pvblk_queue_park(b->dev.queue[i]);
 	pvblk_store_put(&b->store);
+	pvblk_chr_set_features(b);
 }
 
 static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
@@ -149,10 +159,11 @@ static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
 
 	pvblk_dev_attach(&b->dev, b->store.bdev,
 			 bdev_logical_block_size(b->store.bdev),
-			 b->store.readonly, b->serial);
+			 b->store.readonly, PVBLK_DISCARD_ZERO, b->serial);
 	err = pvblk_chr_start(b);
 	if (err)
 		pvblk_store_put(&b->store);
+	pvblk_chr_set_features(b);
 	return err;
 }
 
@@ -285,6 +296,7 @@ static void pvblk_chr_reset(struct pvchr *chr)
 
 	pvblk_dev_reset(&b->dev);
 	pvblk_store_put(&b->store);
+	pvblk_chr_set_features(b);
 	pvblk_chr_set_event(b, NULL);
 	memset(b->serial, 0, sizeof(b->serial));
 	b->nworkers = 0;
@@ -312,8 +324,7 @@ static int pvblk_chr_make(struct pvblk_chr *b)
 
 	b->chr.dev = &b->dev.pvdev;
 	b->chr.ops = &pvblk_chr_ops;
-	b->chr.features = (pvblk_features & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) |
-			  BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+	pvblk_chr_set_features(b);
 	err = pvchr_init(&b->chr);
 	if (err)
 		pvblk_dev_destroy(&b->dev);

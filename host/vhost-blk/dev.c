@@ -15,7 +15,9 @@ const u64 pvblk_features =
 	BIT_ULL(VIRTIO_BLK_F_SIZE_MAX) | BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 	BIT_ULL(VIRTIO_BLK_F_RO) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
 	BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |
-	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ);
+	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ) |
+	BIT_ULL(VIRTIO_BLK_F_DISCARD) | BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
+	BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE);
 
 static void pvblk_dev_free_queues(struct pvblk_dev *dev)
 {
@@ -35,6 +37,7 @@ int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues)
 {
 	struct pvdev *pvdev = &dev->pvdev;
 
+	dev->config.wce = 1;
 	pvdev->module = PVBLK_MODULE;
 	pvdev->ops = &pvblk_ops;
 	pvdev->vqs = dev->vqs;
@@ -77,12 +80,24 @@ static void pvblk_target_init(struct pvblk_target *t, struct block_device *bdev,
 			(bdev_logical_block_size(bdev) - 1);
 	t->bounce_writes = bdev_stable_writes(bdev);
 	t->bounce_reads = bdev_get_integrity(bdev);
+	t->zeroes = bdev_write_zeroes_sectors(bdev);
+	t->erases = bdev_max_secure_erase_sectors(bdev);
+}
+
+/* Zeroes are safe for anybody to read; what a store makes of a discard need not be. */
+static enum pvblk_discard pvblk_target_discard(const struct pvblk_target *t,
+					       enum pvblk_discard want)
+{
+	if (!bdev_max_discard_sectors(t->bdev) ||
+	    (want == PVBLK_DISCARD_ZERO && !t->zeroes))
+		return PVBLK_DISCARD_NONE;
+	return want;
 }
 
 /* virtio 1.4, 5.2.4. */
-static void pvblk_config_fill(struct pvblk_dev *dev)
+static void pvblk_config_fill(const struct pvblk_dev *dev,
+			      struct virtio_blk_config *c)
 {
-	struct virtio_blk_config *c = &dev->config;
 	const struct pvblk_target *t = &dev->target;
 	u32 block_size = t->block_mask + 1;
 	u32 physical = max(bdev_physical_block_size(t->bdev), block_size);
@@ -100,8 +115,49 @@ static void pvblk_config_fill(struct pvblk_dev *dev)
 	c->min_io_size = (__force __virtio16)cpu_to_le16(min_t(u32, io_min,
 							       U16_MAX));
 	c->opt_io_size = (__force __virtio32)cpu_to_le32(io_opt);
-	c->wce = 1;
 	c->num_queues = (__force __virtio16)cpu_to_le16(dev->pvdev.nvqs);
+}
+
+static void pvblk_config_fill_ranges(const struct pvblk_target *t,
+				     struct virtio_blk_config *c)
+{
+	u32 align = max(bdev_discard_granularity(t->bdev), t->block_mask + 1);
+	__virtio32 sectors = (__force __virtio32)cpu_to_le32(PVBLK_RANGE_SECTORS);
+	__virtio32 most = (__force __virtio32)cpu_to_le32(PVBLK_RANGES_MAX);
+	__virtio32 granule = (__force __virtio32)cpu_to_le32(align >> SECTOR_SHIFT);
+
+	if (t->discard != PVBLK_DISCARD_NONE) {
+		c->max_discard_sectors = sectors;
+		c->max_discard_seg = most;
+		c->discard_sector_alignment = granule;
+	}
+	if (t->erases) {
+		c->max_secure_erase_sectors = sectors;
+		c->max_secure_erase_seg = most;
+		c->secure_erase_sector_alignment = granule;
+	}
+	c->max_write_zeroes_sectors = t->zeroes ? sectors :
+		(__force __virtio32)cpu_to_le32(PVBLK_ZERO_SECTORS);
+	c->max_write_zeroes_seg = t->zeroes ? most :
+		(__force __virtio32)cpu_to_le32(1);
+	c->write_zeroes_may_unmap = t->zeroes;
+}
+
+static u64 pvblk_target_features(const struct pvblk_target *t)
+{
+	u64 f = pvblk_features;
+
+	if (t->readonly)
+		return f & ~(BIT_ULL(VIRTIO_BLK_F_DISCARD) |
+			     BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
+			     BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE));
+
+	f &= ~BIT_ULL(VIRTIO_BLK_F_RO);
+	if (t->discard == PVBLK_DISCARD_NONE)
+		f &= ~BIT_ULL(VIRTIO_BLK_F_DISCARD);
+	if (!t->erases)
+		f &= ~BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE);
+	return f;
 }
 
 /**
@@ -110,18 +166,23 @@ static void pvblk_config_fill(struct pvblk_dev *dev)
  * @bdev: the store
  * @block_size: logical block size for the driver, in bytes: the store's or more
  * @readonly: the driver may not write
+ * @discard: what is to become of discards, if the store can do it
  * @serial: VIRTIO_BLK_ID_BYTES of it
  */
 void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
-		      u32 block_size, bool readonly, const char *serial)
+		      u32 block_size, bool readonly, enum pvblk_discard discard,
+		      const char *serial)
 {
+	struct virtio_blk_config config = { .wce = dev->config.wce };
+
 	pvblk_target_init(&dev->target, bdev, block_size);
+	dev->target.discard = pvblk_target_discard(&dev->target, discard);
 	dev->target.readonly = readonly;
 	memcpy(dev->target.serial, serial, sizeof(dev->target.serial));
-	pvblk_config_fill(dev);
-	dev->features = pvblk_features;
-	if (!readonly)
-		dev->features &= ~BIT_ULL(VIRTIO_BLK_F_RO);
+	pvblk_config_fill(dev, &config);
+	pvblk_config_fill_ranges(&dev->target, &config);
+	dev->config = config;
+	dev->features = pvblk_target_features(&dev->target);
 }
 
 /**

@@ -180,6 +180,37 @@ static ssize_t pvblk_disk_memory_store(struct config_item *item,
 	return count;
 }
 
+static const char * const pvblk_discard_names[] = {
+	[PVBLK_DISCARD_NONE] = "none",
+	[PVBLK_DISCARD_ZERO] = "zero",
+	[PVBLK_DISCARD_PASS] = "pass",
+};
+
+static ssize_t pvblk_disk_discard_show(struct config_item *item, char *page)
+{
+	return sprintf(page, "%s\n",
+		       pvblk_discard_names[READ_ONCE(to_pvblk_disk(item)->discard)]);
+}
+
+static ssize_t pvblk_disk_discard_store(struct config_item *item,
+					const char *page, size_t count)
+{
+	struct pvblk_disk *disk = to_pvblk_disk(item);
+	int discard = sysfs_match_string(pvblk_discard_names, page), err;
+
+	if (discard < 0) {
+		pvblk_disk_err(disk, "discard: neither none nor zero nor pass");
+		return -EINVAL;
+	}
+
+	err = pvblk_disk_change(disk, "discard");
+	if (err)
+		return err;
+	disk->discard = discard;
+	mutex_unlock(&disk->lock);
+	return count;
+}
+
 /* The check of a number, with the disk's lock held. */
 static int pvblk_check_any(struct pvblk_disk *disk, unsigned int val)
 {
@@ -252,6 +283,7 @@ PVBLK_NUMBER(loop, 0, 1, pvblk_check_any);
 CONFIGFS_ATTR(pvblk_disk_, path);
 CONFIGFS_ATTR(pvblk_disk_, serial);
 CONFIGFS_ATTR(pvblk_disk_, memory);
+CONFIGFS_ATTR(pvblk_disk_, discard);
 
 static struct configfs_attribute *pvblk_disk_attrs[] = {
 	&pvblk_disk_attr_path,
@@ -262,6 +294,7 @@ static struct configfs_attribute *pvblk_disk_attrs[] = {
 	&pvblk_disk_attr_loop,
 	&pvblk_disk_attr_serial,
 	&pvblk_disk_attr_memory,
+	&pvblk_disk_attr_discard,
 	NULL,
 };
 
@@ -302,6 +335,7 @@ struct pvblk_disk *pvblk_disk_make(const char *name)
 	/* What QEMU gives its guests, whatever the device says. */
 	disk->queue_size = PVBLK_QUEUE_SIZE_MAX;
 	disk->memory = PVMEM_USER;
+	disk->discard = PVBLK_DISCARD_ZERO;
 	config_item_init_type_name(&disk->item, name, &pvblk_disk_type);
 	return disk;
 }

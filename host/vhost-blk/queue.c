@@ -32,8 +32,8 @@ static void pvblk_reap(struct pvdev_vq *vq, bool publish)
 		return;
 
 	llist_for_each_entry_safe(req, next, llist_reverse_order(node), done) {
-		pvblk_req_finish(req, publish);
-		q->active--;
+		if (pvblk_req_finish(req, publish))
+			q->active--;
 	}
 	q->stalled = false;
 }
@@ -121,7 +121,7 @@ struct pvblk_queue *pvblk_queue_alloc(struct pvblk_dev *dev, u16 index)
 {
 	struct pvblk_queue *q;
 
-	q = kzalloc(sizeof(*q), GFP_KERNEL);
+	q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return NULL;
 

@@ -4,26 +4,9 @@
  * checks what the guest asked for, its issue does it.
  */
 #include <linux/nospec.h>
+#include <linux/slab.h>
 
 #include "blk.h"
-
-/**
- * struct pvblk_io - a request while it is being started
- * @req: the request
- * @target: the disk
- * @sector: from the header
- * @seg: its data, without header and status
- * @nseg: pieces in @seg
- * @len: bytes in @seg
- */
-struct pvblk_io {
-	struct pvblk_req *req;
-	const struct pvblk_target *target;
-	u64 sector;
-	struct pvmem_seg *seg;
-	unsigned int nseg;
-	u32 len;
-};
 
 /**
  * struct pvblk_type - what to do for a type of request
@@ -49,17 +32,29 @@ static bool pvblk_misaligned(const struct pvblk_io *io)
 	return all & io->target->align_mask;
 }
 
-static u8 pvblk_prepare_rw(const struct pvblk_io *io)
+/**
+ * pvblk_check_sectors() - do sectors make whole blocks of a disk
+ * @t: the disk
+ * @sector: the first one
+ * @sectors: how many
+ *
+ * Return: VIRTIO_BLK_S_OK or VIRTIO_BLK_S_IOERR.
+ */
+u8 pvblk_check_sectors(const struct pvblk_target *t, u64 sector, u64 sectors)
 {
-	const struct pvblk_target *t = io->target;
-	u64 sectors = io->len >> SECTOR_SHIFT;
-
-	if ((io->len & t->block_mask) ||
-	    (io->sector & (t->block_mask >> SECTOR_SHIFT)))
+	if ((sector | sectors) & (t->block_mask >> SECTOR_SHIFT))
 		return VIRTIO_BLK_S_IOERR;
-	if (io->sector > t->sectors || sectors > t->sectors - io->sector)
+	if (sector > t->sectors || sectors > t->sectors - sector)
 		return VIRTIO_BLK_S_IOERR;
 	return VIRTIO_BLK_S_OK;
+}
+
+static u8 pvblk_prepare_rw(const struct pvblk_io *io)
+{
+	if (io->len & (SECTOR_SIZE - 1))
+		return VIRTIO_BLK_S_IOERR;
+	return pvblk_check_sectors(io->target, io->sector,
+				   io->len >> SECTOR_SHIFT);
 }
 
 static u8 pvblk_prepare_out(const struct pvblk_io *io)
@@ -163,6 +158,18 @@ static const struct pvblk_type pvblk_types[] = {
 		.prepare = pvblk_prepare_any,
 		.issue = pvblk_issue_get_id,
 	},
+	[VIRTIO_BLK_T_DISCARD] = {
+		.prepare = pvblk_prepare_discard,
+		.issue = pvblk_issue_discard,
+	},
+	[VIRTIO_BLK_T_WRITE_ZEROES] = {
+		.prepare = pvblk_prepare_write_zeroes,
+		.issue = pvblk_issue_write_zeroes,
+	},
+	[VIRTIO_BLK_T_SECURE_ERASE] = {
+		.prepare = pvblk_prepare_secure_erase,
+		.issue = pvblk_issue_secure_erase,
+	},
 };
 
 static const struct pvblk_type *pvblk_type_find(u32 type)
@@ -185,9 +192,11 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->write_guest = false;
 	req->pinned = false;
 	req->started = false;
+	req->then_flush = false;
 	req->bytes = 0;
 	req->in_len = c->in_len;
 	req->bounce = NULL;
+	req->ranges = NULL;
 
 	last->len--;
 	req->status_seg = (struct pvmem_seg) {
@@ -265,6 +274,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		ret = -EAGAIN;
 	if (ret == -EAGAIN || ret == -ESTALE) {
 		pvblk_bio_release(req, false);
+		kfree(req->ranges);
 		return ret;
 	}
 	if (ret < 0)
@@ -292,21 +302,41 @@ static void pvblk_req_complete(struct pvblk_req *req)
 	pvring_complete(&vq->ring, req->head, len);
 }
 
+/* Commands that know of no FUA are durable once a flush after them is done. */
+static void pvblk_req_flush(struct pvblk_req *req)
+{
+	pvblk_bio_release(req, false);
+	req->then_flush = false;
+	req->bytes = 0;
+	pvblk_bio_prepare(req, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	pvblk_bio_submit(req);
+}
+
 /**
  * pvblk_req_finish() - end a request
  * @req: the request; no part of it is in flight
  * @publish: complete it; otherwise the guest doesn't ask any more
  *
  * Context: the queue's lock held; with @publish the worker.
+ * Return: false where it isn't done yet, and is in flight again.
  */
-void pvblk_req_finish(struct pvblk_req *req, bool publish)
+bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 {
+	if (publish && req->ranges && pvblk_ranges_go_on(req))
+		return false;
+	if (publish && req->then_flush && req->status == VIRTIO_BLK_S_OK) {
+		pvblk_req_flush(req);
+		return false;
+	}
+
 	if (publish)
 		pvblk_req_complete(req);
 	else
 		pvring_forget(&req->q->vq.ring, req->head);
 
 	pvblk_bio_release(req, req->write_guest);
+	kfree(req->ranges);
 	pvdev_view_put(req->view);
 	req->view = NULL;
+	return true;
 }

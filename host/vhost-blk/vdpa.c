@@ -139,7 +139,7 @@ static int pvblk_vdpa_register(struct pvblk_vdpa *v, struct vdpa_mgmt_dev *mdev,
 	int err;
 
 	pvblk_dev_attach(&v->dev, disk->store.bdev, block_size, disk->readonly,
-			 disk->serial);
+			 disk->discard, disk->serial);
 	err = pvblk_vdpa_features(&v->dev, config) ?:
 	      pvcompat_vdpa_bind_to(&v->vdpa, disk->loop ? "virtio_vdpa" :
 							   "vhost_vdpa");
