@@ -36,11 +36,11 @@ static int chr_blk_read(struct blk *b)
 		return -errno;
 	b->nqueues = b->opts.queues ? b->opts.queues : QUEUES;
 	b->num = b->opts.num ? b->opts.num : NUM;
-	err = vhost_get_features(&b->v, &b->offered);
-	if (!err)
-		err = vdpa_get_config_size(&b->v, &b->config_size);
+	err = vdpa_get_config_size(&b->v, &b->config_size);
 	if (!err)
 		err = set_backend(b, b->store_fd);
+	if (!err)
+		err = vhost_get_features(&b->v, &b->offered);
 	len = b->config_size < sizeof(b->config) ? b->config_size : sizeof(b->config);
 	if (!err)
 		err = vdpa_get_config(&b->v, 0, &b->config, len);

@@ -45,6 +45,7 @@ defaults() {
 	is serial ""
 	is block_size 0
 	is memory va
+	is discard zero
 	is loop 0
 }
 
@@ -53,7 +54,8 @@ good_values() {
 
 	fresh
 	for pair in queues=1 queues=64 queue_size=16 queue_size=1024 readonly=1 readonly=0 \
-		block_size=512 block_size=4096 block_size=0 memory=pa memory=va loop=1 loop=0 \
+		block_size=512 block_size=4096 block_size=0 memory=pa memory=va discard=none \
+		discard=pass discard=zero loop=1 loop=0 \
 		serial=x serial=12345678901234567890 "serial=with blanks" serial=; do
 		set_attr disk0 "${pair%%=*}" "${pair#*=}" || fail "$pair"
 		is "${pair%%=*}" "${pair#*=}"
@@ -88,6 +90,7 @@ bad_values() {
 	bad_value "$INVALID" block_size 256
 	bad_value "$INVALID" block_size 513
 	bad_value "$INVALID" memory both
+	bad_value "$INVALID" discard all
 	bad_value "$RANGE" loop 2
 	bad_value "$RANGE" serial 123456789012345678901
 }
@@ -343,13 +346,14 @@ locked_while_device() {
 	with_store
 	device_add disk0
 	for pair in path= path=/dev/cfgstore queues=1 queue_size=16 readonly=1 serial=x \
-		block_size=512 memory=pa loop=1; do
+		block_size=512 memory=pa discard=none loop=1; do
 		bad_value "$BUSY" "${pair%%=*}" "${pair#*=}"
 	done
 	refused "$BUSY" disk_remove disk0
 	is path /dev/cfgstore
 	device_del disk0
-	for pair in queues=1 queue_size=16 readonly=1 serial=x block_size=512 memory=pa; do
+	for pair in queues=1 queue_size=16 readonly=1 serial=x block_size=512 memory=pa \
+		discard=none; do
 		set_attr disk0 "${pair%%=*}" "${pair#*=}"
 	done
 	device_add disk0

@@ -58,6 +58,27 @@ store_remove() {
 	rmdir "$CONFIGFS/nullb/$1"
 }
 
+# loop_make NAME MIB [tmpfs] - a loop device on a sparse file; LOOP is its path. On ext4 it
+# discards and writes zeroes by itself; on tmpfs it says so, and then can't write zeroes.
+loop_make() {
+	local dir=/tmp/$1
+
+	modprobe loop || return
+	mkdir "$dir" || return
+	if [ "${3:-}" = tmpfs ]; then
+		mount -t tmpfs tmpfs "$dir" || return
+	else
+		store_make "$1" $(($2 + 32)) && mkfs.ext4 -q "/dev/$1" &&
+			mount "/dev/$1" "$dir" || return
+	fi
+	truncate -s "$2M" "$dir/file" || return
+	LOOP=$(losetup -f --show "$dir/file")
+}
+
+loop_remove() {
+	losetup -d "$LOOP" && umount "/tmp/$1" && rmdir "/tmp/$1"
+}
+
 # slow_make NAME STORE READ_MS WRITE_MS - /dev/mapper/NAME, STORE with delays
 slow_make() {
 	# There is no udev that would make the nodes.

@@ -14,9 +14,11 @@ MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
 VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
-	lifecycle_va lifecycle_pa faults_va faults_pa configfs loop"
+	lifecycle_va lifecycle_pa faults_va faults_pa
+	range_va range_pa range_none range_written configfs loop"
 # What a kernel without vDPA has as well.
-NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble"
+NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
+	node_range_refused node_range_written"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -177,6 +179,65 @@ part_node_bad() {
 
 part_node_scribble() {
 	on_node blk_scribble
+}
+
+# on_loop_device FILE_SYSTEM COMMAND... - with LOOP
+on_loop_device() {
+	local rc=0 kind=$1
+
+	shift
+	loop_make ranges "$SIZE_MIB" "$kind" || return
+	"$@" || rc=$?
+	loop_remove ranges && return "$rc"
+}
+
+range_vdpa() {
+	local memory=$1 path=$2 rc=0
+
+	shift 2
+	disk_make disk0 "path=$path" "memory=$memory" queues=2 "$@" || return
+	device_add disk0 || return
+	"$HERE/blk_range" --dev disk0 --store "$path" --mem "$memory" --rounds "$ROUNDS" \
+		"${ONLY[@]}" || rc=$?
+	device_del disk0 && disk_remove disk0 && return "$rc"
+}
+
+range_loop() {
+	range_vdpa "$1" "$LOOP" "discard=$2"
+}
+
+range_node() {
+	"$HERE/blk_range" --node /dev/vhost-blk --store "$LOOP" --rounds "$ROUNDS" "${ONLY[@]}" "$@"
+}
+
+part_range_va() {
+	on_loop_device ext4 range_loop va zero
+}
+
+part_range_pa() {
+	on_loop_device ext4 range_loop pa pass
+}
+
+part_range_none() {
+	on_loop_device ext4 range_loop va none
+}
+
+part_range_written() {
+	store_make nulltest "$SIZE_MIB" || return
+	range_vdpa va /dev/nulltest
+}
+
+part_node_range() {
+	on_loop_device ext4 range_node
+}
+
+part_node_range_refused() {
+	on_loop_device tmpfs range_node --only range_zeroes &&
+		on_loop_device tmpfs range_node --only range_longest
+}
+
+part_node_range_written() {
+	on_node blk_range
 }
 
 part_configfs() {
