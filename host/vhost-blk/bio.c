@@ -290,6 +290,7 @@ int pvblk_bio_add_range(struct pvblk_req *req, sector_t sector, u32 sectors,
 		if (err)
 			return err;
 	}
+	req->last->bio.bi_opf = opf;
 	req->last->bio.bi_iter.bi_size = sectors << SECTOR_SHIFT;
 	return 0;
 }

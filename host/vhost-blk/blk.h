@@ -24,7 +24,7 @@
 #define PVBLK_RANGES_MAX	16
 
 /* The longest of them, in sectors: what the store does by itself, and what is written. */
-#define PVBLK_RANGE_SECTORS	(SZ_1G >> SECTOR_SHIFT)
+#define PVBLK_RANGE_SECTORS	(SZ_64M >> SECTOR_SHIFT)
 #define PVBLK_ZERO_SECTORS	(SZ_4M >> SECTOR_SHIFT)
 
 /* Vectors in a request itself: 64 KiB of scattered pages. */
@@ -35,6 +35,9 @@
 
 /* Copied data that a queue may have in flight; one request is always let by. */
 #define PVBLK_BOUNCE_MAX	SZ_8M
+
+/* Bytes in ranges that a queue may have in flight; likewise. */
+#define PVBLK_RANGED_MAX	SZ_1G
 
 struct pvblk_dev;
 struct pvblk_queue;
@@ -155,6 +158,7 @@ struct pvblk_bounce {
  * @status_seg: where the status goes
  * @bounce: the copy of its data; NULL: there is none
  * @ranges: what to write zeroes to if the store can't do it; NULL: nothing
+ * @ranged: bytes in its ranges
  * @pending: parts that have not ended
  * @last: the part that grows
  * @vec: vectors of the first part
@@ -176,6 +180,7 @@ struct pvblk_req {
 	struct pvmem_seg status_seg;
 	struct pvblk_bounce *bounce;
 	struct pvblk_ranges *ranges;
+	u32 ranged;
 	atomic_t pending;
 	struct pvblk_part *last;
 	struct bio_vec vec[PVBLK_VECS];
@@ -190,6 +195,7 @@ struct pvblk_req {
  * @pages: room for pinning
  * @active: requests that the store has
  * @bounced: bytes of copied data in flight
+ * @ranged: bytes in ranges in flight
  * @stalled: a request waits for others of this queue to end
  */
 struct pvblk_queue {
@@ -199,6 +205,7 @@ struct pvblk_queue {
 	struct page *pages[PVBLK_PIN_MAX];
 	unsigned int active;
 	u32 bounced;
+	u32 ranged;
 	bool stalled;
 };
 
@@ -312,6 +319,7 @@ int pvblk_issue_discard(struct pvblk_io *io);
 int pvblk_issue_write_zeroes(struct pvblk_io *io);
 int pvblk_issue_secure_erase(struct pvblk_io *io);
 bool pvblk_ranges_go_on(struct pvblk_req *req);
+void pvblk_ranges_release(struct pvblk_req *req);
 
 void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf);
 int pvblk_bio_add(struct pvblk_req *req, struct pvmem_seg *seg,

@@ -7,24 +7,26 @@ static int __init pvblk_init(void)
 {
 	int err;
 
-	err = pvblk_chr_init();
-	if (err)
-		return err;
 	err = PVIO_VDPA ? pvblk_vdpa_init() : 0;
 	if (err)
-		goto err_vdpa;
+		return err;
+	/* The last: whoever opens the node keeps the module from going. */
+	err = pvblk_chr_init();
+	if (err)
+		goto err_chr;
 	return 0;
 
-err_vdpa:
-	pvblk_chr_exit();
+err_chr:
+	if (PVIO_VDPA)
+		pvblk_vdpa_exit();
 	return err;
 }
 
 static void __exit pvblk_exit(void)
 {
+	pvblk_chr_exit();
 	if (PVIO_VDPA)
 		pvblk_vdpa_exit();
-	pvblk_chr_exit();
 }
 
 module_init(pvblk_init);

@@ -51,7 +51,8 @@ static int pvblk_start_batch(struct pvblk_queue *q, struct pvdev_view *view)
 		err = pvblk_req_start(q, &b->chain[i], view);
 		if (unlikely(err))
 			break;
-		bytes += b->chain[i].in_len + b->chain[i].out_len;
+		bytes += b->chain[i].in_len + b->chain[i].out_len +
+			 q->req[b->chain[i].head].ranged;
 	}
 	blk_finish_plug(&plug);
 	if (likely(!err))

@@ -87,7 +87,9 @@ static u8 pvblk_range_check(const struct pvblk_target *t,
 static int pvblk_ranges_get(const struct pvblk_io *io, struct pvblk_ranges *r,
 			    u32 flags, u32 most)
 {
+	struct pvblk_queue *q = io->req->q;
 	unsigned int i, left = 0;
+	u32 bytes = 0;
 	int err;
 
 	err = pvblk_ranges_read(io, r);
@@ -102,11 +104,33 @@ static int pvblk_ranges_get(const struct pvblk_io *io, struct pvblk_ranges *r,
 			io->req->status = status;
 			return 1;
 		}
-		if (r->raw[i].num_sectors)
-			r->raw[left++] = r->raw[i];
+		if (!r->raw[i].num_sectors)
+			continue;
+		bytes += le32_to_cpu(r->raw[i].num_sectors) << SECTOR_SHIFT;
+		r->raw[left++] = r->raw[i];
 	}
 	r->n = left;
-	return left ? 0 : 1;
+	if (!left)
+		return 1;
+	if (q->ranged && q->ranged + bytes > PVBLK_RANGED_MAX)
+		return -EAGAIN;
+	io->req->ranged = bytes;
+	q->ranged += bytes;
+	return 0;
+}
+
+/**
+ * pvblk_ranges_release() - undo what the ranges of a request hold
+ * @req: the request; one without ranges is allowed
+ *
+ * Context: the queue's lock held.
+ */
+void pvblk_ranges_release(struct pvblk_req *req)
+{
+	req->q->ranged -= req->ranged;
+	req->ranged = 0;
+	kfree(req->ranges);
+	req->ranges = NULL;
 }
 
 static int pvblk_range_add(struct pvblk_req *req,
@@ -181,6 +205,14 @@ static int pvblk_ranges_write(struct pvblk_req *req)
 	return pvblk_ranges_submit(req, err);
 }
 
+/* Some stores find out by trying; the first time they may call it an error. */
+static bool pvblk_zeroes_refused(const struct pvblk_req *req)
+{
+	return req->status == VIRTIO_BLK_S_UNSUPP ||
+	       (req->status == VIRTIO_BLK_S_IOERR &&
+		!bdev_write_zeroes_sectors(req->q->dev->target.bdev));
+}
+
 /**
  * pvblk_ranges_go_on() - write zeroes where the store turned out not to
  * @req: the request, no part of which is in flight
@@ -192,7 +224,7 @@ bool pvblk_ranges_go_on(struct pvblk_req *req)
 {
 	struct pvblk_ranges *r = req->ranges;
 
-	if (!r->writing && req->status == VIRTIO_BLK_S_UNSUPP) {
+	if (!r->writing && pvblk_zeroes_refused(req)) {
 		r->writing = true;
 		req->then_flush = false;
 		req->status = VIRTIO_BLK_S_OK;

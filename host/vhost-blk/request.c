@@ -4,7 +4,6 @@
  * checks what the guest asked for, its issue does it.
  */
 #include <linux/nospec.h>
-#include <linux/slab.h>
 
 #include "blk.h"
 
@@ -197,6 +196,7 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->in_len = c->in_len;
 	req->bounce = NULL;
 	req->ranges = NULL;
+	req->ranged = 0;
 
 	last->len--;
 	req->status_seg = (struct pvmem_seg) {
@@ -274,7 +274,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		ret = -EAGAIN;
 	if (ret == -EAGAIN || ret == -ESTALE) {
 		pvblk_bio_release(req, false);
-		kfree(req->ranges);
+		pvblk_ranges_release(req);
 		return ret;
 	}
 	if (ret < 0)
@@ -335,7 +335,7 @@ bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 		pvring_forget(&req->q->vq.ring, req->head);
 
 	pvblk_bio_release(req, req->write_guest);
-	kfree(req->ranges);
+	pvblk_ranges_release(req);
 	pvdev_view_put(req->view);
 	req->view = NULL;
 	return true;

@@ -17,8 +17,9 @@
  *
  * Context: a system call of the VMM.
  * Return: 0; -EBADF for what is no descriptor or can't be read, -ENOTBLK for
- * anything but a block device, -EOPNOTSUPP for one that is zoned or has blocks
- * of more than a page, -EINVAL for one smaller than a block.
+ * anything but a block device, -EBUSY for swap, -EOPNOTSUPP for one that is
+ * zoned or has blocks of more than a page, -EINVAL for one smaller than a block,
+ * and the error of writing back what the page cache has of it.
  */
 int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd)
 {
@@ -35,12 +36,21 @@ int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd)
 		goto err_file;
 
 	bdev = file_bdev(file);
+	err = -EBUSY;
+	if (IS_SWAPFILE(file->f_mapping->host))
+		goto err_file;
 	err = -EOPNOTSUPP;
 	if (bdev_logical_block_size(bdev) > PAGE_SIZE || bdev_is_zoned(bdev))
 		goto err_file;
 	err = -EINVAL;
 	if (bdev_nr_bytes(bdev) < bdev_logical_block_size(bdev))
 		goto err_file;
+
+	/* What lies in the page cache would be missed, and written over the guest's. */
+	err = sync_blockdev(bdev);
+	if (err)
+		goto err_file;
+	invalidate_bdev(bdev);
 
 	store->file = file;
 	store->bdev = bdev;
@@ -58,7 +68,9 @@ err_file:
  */
 void pvblk_store_put(struct pvblk_store *store)
 {
-	if (store->file)
+	if (store->file) {
+		invalidate_bdev(store->bdev);
 		fput(store->file);
+	}
 	*store = (struct pvblk_store) { };
 }

@@ -111,8 +111,8 @@ static int request_no_data(void *ctx)
 
 static int request_unknown_type(void *ctx)
 {
-	/* SCSI passthrough, discard, write zeroes, secure erase, zone requests, and nonsense. */
-	static const uint32_t types[] = { 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 16, 18, 20, 22, 24,
+	/* SCSI passthrough, lifetime, what the store can't do, zone requests, and nonsense. */
+	static const uint32_t types[] = { 2, 3, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 18, 20, 22, 24,
 		26, 0x55, 0x100, 0x8000, 0x10000, 0x40000000, 0xffffffff };
 	struct env *e = ctx;
 	unsigned int i;
