@@ -175,6 +175,8 @@ static int child_resets(struct env *e, void *arg)
 {
 	struct stopped *s = arg;
 
+	/* Its parent may not come to say so for a while. */
+	s->child = getpid();
 	s->resets = 1;
 	usleep(200000);
 	blk_reset(&e->b);
@@ -194,7 +196,8 @@ static int owner_forks(struct env *e, void *arg)
 	blk_req_usual(&r, VIRTIO_BLK_T_FLUSH, 0, NULL, 0);
 	if (blk_submit(&e->b, 0, &r))
 		return 1;
-	s->child = proc_run(child_resets, e, s);
+	if (proc_run(child_resets, e, s) < 0)
+		return 1;
 	pause();
 	return 0;
 }
