@@ -43,8 +43,25 @@ skipped() {
 	counts "0 0 1" '1..1\n    1..0 # SKIP\nok 1 g # SKIP no\n'
 }
 
-part harness 6
-for case in group failed_case failed_group unmet_plan cut_off skipped; do
+# says WANT KTAP - how the summary names what failed
+says() {
+	local got
+
+	got=$(printf '%b' "$2" | awk -v LINES=2 -f "$CHECK_DIR/failed.awk")
+	[ "$got" = "$1" ] || { echo "said $got, not $1, of:"; printf '%b' "$2"; return 1; }
+}
+
+named() {
+	says "" '1..1\n    # Subtest: g\n    ok 1 a\nok 1 g\n'
+	says "# failed: g/b"$'\n'"#          two"$'\n'"#          three" \
+		'    # Subtest: g\n    # zero\n    ok 1 a\n    # one\n    # two\n    # three\n    not ok 2 b\nnot ok 1 g\n'
+	says "# failed: h" '    # Subtest: g\n    ok 1 a\nok 1 g\nnot ok 2 h\n'
+	says "# failed: g/f/a"$'\n'"# failed: g/d" \
+		'    # Subtest: g\n        # Subtest: f\n        not ok 1 a\n    not ok 1 f\n    not ok 2 d\nnot ok 1 g\n'
+}
+
+part harness 7
+for case in group failed_case failed_group unmet_plan cut_off skipped named; do
 	try "$case" "$case"
 done
 ktap_finish

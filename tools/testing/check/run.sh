@@ -139,7 +139,7 @@ summary() {
 	local passed failed skipped
 
 	read -r passed failed skipped < <(awk -f "$CHECK_DIR/count.awk" "$LOGS/check.ktap")
-	grep -E '^(not ok|# not ok)' "$LOGS/check.ktap" | sed 's/^/# /' || true
+	awk -v LINES=4 -f "$CHECK_DIR/failed.awk" "$LOGS/check.ktap"
 	if [ "$skipped" = 0 ]; then
 		echo "$passed passed, $failed failed"
 	else

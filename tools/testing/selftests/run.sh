@@ -252,7 +252,7 @@ part_loop() {
 subtest() {
 	local name=$1 rc
 
-	note "Subtest: $name"
+	echo "    # Subtest: $name"
 	set +e
 	(set -e; "part_$name") 2>&1 | sed -u 's/^/    /'
 	rc=${PIPESTATUS[0]}
