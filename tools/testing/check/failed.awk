@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Name every case that failed in KTAP by the path of its groups, each with the last
-# lines that it said: what is left to read when only the end of a log is.
+# lines that it said: what is left to read when only the end of a log is. And every
+# plan that was not met.
 
 function path(indent,    i, p) {
 	for (i = 1; i <= indent; i++)
@@ -9,10 +10,30 @@ function path(indent,    i, p) {
 	return p
 }
 
+# End the blocks deeper than indent.
+function settle(indent,    i) {
+	for (i in planned)
+		if (i + 0 > indent) {
+			if (planned[i] != results[i])
+				print "# failed: " path(i) "*: planned " planned[i] \
+					", ran " results[i] + 0
+			delete planned[i]
+		}
+	for (i in results)
+		if (i + 0 > indent)
+			delete results[i]
+}
+
 {
 	match($0, /^ */)
 	indent = RLENGTH
 	text = substr($0, indent + 1)
+}
+
+text ~ /^1\.\.[0-9]+/ {
+	settle(indent)
+	planned[indent] = substr(text, 4) + 0
+	next
 }
 
 text ~ /^# Subtest: / {
@@ -32,6 +53,8 @@ text ~ /^#/ {
 }
 
 text ~ /^(not )?ok [0-9]+/ {
+	settle(indent)
+	results[indent]++
 	deeper = 0
 	for (i in bad)
 		if (i + 0 > indent) {
@@ -51,4 +74,8 @@ text ~ /^(not )?ok [0-9]+/ {
 		if (i + 0 > indent)
 			delete subtest[i]
 	said = 0
+}
+
+END {
+	settle(-1)
 }

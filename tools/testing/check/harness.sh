@@ -60,8 +60,15 @@ named() {
 		'    # Subtest: g\n        # Subtest: f\n        not ok 1 a\n    not ok 1 f\n    not ok 2 d\nnot ok 1 g\n'
 }
 
-part harness 7
-for case in group failed_case failed_group unmet_plan cut_off skipped named; do
+named_plan() {
+	says "# failed: g/*: planned 2, ran 1" '1..1\n    # Subtest: g\n    1..2\n    ok 1 a\nok 1 g\n'
+	says "# failed: g/*: planned 1, ran 2" \
+		'1..1\n    # Subtest: g\n    1..1\n    ok 1 a\n    1..1\n    ok 1 b\nok 1 g\n'
+	says "# failed: *: planned 2, ran 0" '1..2\n'
+}
+
+part harness 8
+for case in group failed_case failed_group unmet_plan cut_off skipped named named_plan; do
 	try "$case" "$case"
 done
 ktap_finish

@@ -18,7 +18,7 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	range_va range_pa range_none range_written configfs loop"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
-	node_range_refused node_range_written"
+	node_range_refused node_range_refused_longest node_range_written"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -232,8 +232,11 @@ part_node_range() {
 }
 
 part_node_range_refused() {
-	on_loop_device tmpfs range_node --only range_zeroes &&
-		on_loop_device tmpfs range_node --only range_longest
+	on_loop_device tmpfs range_node --only range_zeroes
+}
+
+part_node_range_refused_longest() {
+	on_loop_device tmpfs range_node --only range_longest
 }
 
 part_node_range_written() {
