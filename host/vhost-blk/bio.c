@@ -7,17 +7,30 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "blk.h"
+#include "file.h"
 
-static void pvblk_bio_end(struct bio *bio)
+/**
+ * pvblk_part_end() - a part of a request has ended
+ * @part: the part; gone when this returns
+ * @status: how
+ *
+ * Context: any, also hard interrupts.
+ */
+void pvblk_part_end(struct pvblk_part *part, blk_status_t status)
 {
-	struct pvblk_req *req = bio->bi_private;
+	struct pvblk_req *req = part->bio.bi_private;
 
-	if (unlikely(bio->bi_status))
-		WRITE_ONCE(req->status, bio->bi_status == BLK_STS_NOTSUPP ?
+	if (unlikely(status))
+		WRITE_ONCE(req->status, status == BLK_STS_NOTSUPP ?
 			   VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR);
 	if (atomic_dec_and_test(&req->pending))
 		pvdev_vq_done(&req->q->vq, &req->done);
+}
+
+static void pvblk_bio_end(struct bio *bio)
+{
+	pvblk_part_end(container_of(bio, struct pvblk_part, bio),
+		       bio->bi_status);
 }
 
 static void pvblk_part_init(struct pvblk_req *req, struct pvblk_part *part,
@@ -324,6 +337,7 @@ int pvblk_bio_add_zeroes(struct pvblk_req *req, u32 len)
  */
 void pvblk_bio_submit(struct pvblk_req *req)
 {
+	bool file = req->q->dev->target.file;
 	struct pvblk_part *part, *next;
 	int n = 0;
 
@@ -334,7 +348,10 @@ void pvblk_bio_submit(struct pvblk_req *req)
 	for (part = &req->first; part; part = next) {
 		/* With the last one submitted @part can be gone. */
 		next = part->next;
-		submit_bio(&part->bio);
+		if (file)
+			pvblk_file_submit(part);
+		else
+			submit_bio(&part->bio);
 	}
 }
 

@@ -40,6 +40,7 @@
 #define PVBLK_RANGED_MAX	SZ_1G
 
 struct pvblk_dev;
+struct pvblk_pool;
 struct pvblk_queue;
 struct pvblk_ranges;
 struct pvblk_vdpa;
@@ -47,20 +48,31 @@ struct pvblk_vdpa;
 /**
  * struct pvblk_store - an open backing store
  * @file: holds it, exclusively
- * @bdev: the block device
+ * @bdev: the block device; NULL for a file
  * @readonly: opened without the right to write
+ * @direct: a file that is read and written past the page cache
+ * @align: a file's least alignment of I/O in memory, in bytes
+ * @block_size: least logical block size, in bytes
+ * @node: a file among those that are in use
  */
 struct pvblk_store {
 	struct file *file;
 	struct block_device *bdev;
 	bool readonly;
+	bool direct;
+	u32 align;
+	u32 block_size;
+	struct list_head node;
 };
 
 int pvblk_store_open(struct pvblk_store *store, const char *disk,
 		     const char *path, bool readonly);
 void pvblk_store_close(struct pvblk_store *store);
-int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd);
-void pvblk_store_put(struct pvblk_store *store);
+int pvblk_store_probe(struct pvblk_store *store, const char **why);
+u64 pvblk_store_bytes(const struct pvblk_store *store);
+void pvblk_store_move(struct pvblk_store *to, struct pvblk_store *from);
+int pvblk_store_get(struct pvblk_store *store, int fd);
+struct file *pvblk_store_put(struct pvblk_store *store);
 
 /**
  * enum pvblk_discard - what becomes of a guest's discards
@@ -118,11 +130,17 @@ struct pvblk_disk *pvblk_disk_make(const char *name);
 /**
  * struct pvblk_part - a bio of a request
  * @next: the next one
+ * @pool: where it is done if it would block, on a file
+ * @todo: among those that the pool is to do
+ * @iocb: its I/O on a file
  * @bio: the bio
  * @vec: its vectors; those of a request's first part are in the request
  */
 struct pvblk_part {
 	struct pvblk_part *next;
+	struct pvblk_pool *pool;
+	struct list_head todo;
+	struct kiocb iocb;
 	struct bio bio;
 	struct bio_vec vec[];
 };
@@ -211,7 +229,10 @@ struct pvblk_queue {
 
 /**
  * struct pvblk_target - what requests need to know of a disk
- * @bdev: the store
+ * @bdev: the store; NULL where it is @file
+ * @file: the store
+ * @direct: @file is used past the page cache
+ * @nowait: I/O on @file can be started without blocking
  * @sectors: capacity in units of 512 bytes
  * @block_mask: logical block size minus 1, in bytes
  * @align_mask: data that isn't aligned to this is copied
@@ -226,6 +247,9 @@ struct pvblk_queue {
  */
 struct pvblk_target {
 	struct block_device *bdev;
+	struct file *file;
+	bool direct;
+	bool nowait;
 	u64 sectors;
 	u32 block_mask;
 	u32 align_mask;
@@ -243,6 +267,7 @@ struct pvblk_target {
  * struct pvblk_dev - a disk as its driver sees it, however it is configured
  * @pvdev: its queues and memory
  * @target: what its requests need of it
+ * @pool: does what would block, for a file
  * @queue: its queues; each one's &pvblk_queue.vq is also in @vqs
  * @vqs: for @pvdev
  * @queue_size: the largest size of each
@@ -256,6 +281,7 @@ struct pvblk_target {
 struct pvblk_dev {
 	struct pvdev pvdev;
 	struct pvblk_target target;
+	struct pvblk_pool *pool;
 	struct pvblk_queue *queue[PVBLK_QUEUES_MAX];
 	struct pvdev_vq *vqs[PVBLK_QUEUES_MAX];
 	unsigned int queue_size;
@@ -270,9 +296,13 @@ extern const u64 pvblk_features;
 
 int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues);
 void pvblk_dev_destroy(struct pvblk_dev *dev);
-void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
-		      u32 block_size, bool readonly, enum pvblk_discard discard,
+void pvblk_target_init(struct pvblk_target *t, const struct pvblk_store *store,
+		       u32 block_size, enum pvblk_discard discard);
+void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
+		      u32 block_size, enum pvblk_discard discard,
 		      const char *serial);
+int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind);
+void pvblk_dev_stop_pool(struct pvblk_dev *dev);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
@@ -329,6 +359,7 @@ int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 int pvblk_bio_add_range(struct pvblk_req *req, sector_t sector, u32 sectors,
 			blk_opf_t opf);
 int pvblk_bio_add_zeroes(struct pvblk_req *req, u32 len);
+void pvblk_part_end(struct pvblk_part *part, blk_status_t status);
 void pvblk_bio_submit(struct pvblk_req *req);
 void pvblk_bio_release(struct pvblk_req *req, bool dirty);
 int pvblk_bounce_to_guest(struct pvblk_req *req);

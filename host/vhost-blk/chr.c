@@ -4,6 +4,7 @@
  * a descriptor of the store. Each opening is a disk of its own.
  */
 #include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/idr.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -23,6 +24,7 @@
  * @dev: the disk as its driver sees it
  * @chr: the generic ioctls
  * @id: tells it from others
+ * @close: stops and frees it
  * @name: what messages call it
  * @store: its store; this and what follows is under &pvdev.control
  * @serial: for the store
@@ -35,6 +37,7 @@ struct pvblk_chr {
 	struct pvblk_dev dev;
 	struct pvchr chr;
 	int id;
+	struct work_struct close;
 	char name[PVBLK_CHR_NAME];
 	struct pvblk_store store;
 	char serial[VIRTIO_BLK_ID_BYTES];
@@ -45,6 +48,13 @@ struct pvblk_chr {
 };
 
 static DEFINE_IDA(pvblk_chr_ids);
+
+/* For all of them: opening the device anew is no way to fill the log. */
+static DEFINE_RATELIMIT_STATE(pvblk_chr_limit, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
+
+/* Where devices are closed for those who must not be kept waiting. */
+static struct workqueue_struct *pvblk_chr_closes;
 
 static struct pvblk_chr *to_pvblk_chr(struct pvchr *chr)
 {
@@ -94,9 +104,12 @@ static int pvblk_chr_start_queues(struct pvblk_chr *b)
 
 		if (!pvblk_chr_usable(b, i))
 			continue;
+		err = pvblk_dev_start_pool(&b->dev, PVWORKER_OWNER);
+		if (err)
+			break;
 		if (!b->worker[slot])
-			b->worker[slot] = pvdev_worker_start(&b->dev.pvdev, slot,
-							     PVWORKER_OWNER);
+			b->worker[slot] = pvdev_worker_start(&b->dev.pvdev, "pv",
+							     slot, PVWORKER_OWNER);
 		err = PTR_ERR_OR_ZERO(b->worker[slot]) ?:
 		      pvblk_dev_start_queue(&b->dev, i, b->worker[slot]);
 		nr++;
@@ -115,6 +128,15 @@ static void pvblk_chr_put_workers(struct pvblk_chr *b)
 	}
 }
 
+static void pvblk_chr_stop_queues(struct pvblk_chr *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->dev.pvdev.nvqs; i++)
+		pvblk_queue_stop(b->dev.queue[i]);
+	pvblk_dev_stop_pool(&b->dev);
+}
+
 static int pvblk_chr_start(struct pvblk_chr *b)
 {
 	unsigned int i;
@@ -125,15 +147,24 @@ static int pvblk_chr_start(struct pvblk_chr *b)
 	err = pvblk_chr_start_queues(b);
 	pvblk_chr_put_workers(b);
 	if (err) {
-		for (i = 0; i < b->dev.pvdev.nvqs; i++)
-			pvblk_queue_stop(b->dev.queue[i]);
+		pvblk_chr_stop_queues(b);
 		return err;
 	}
 
-	for (i = 0; i < b->dev.pvdev.nvqs; i++)
+	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++)
 		if (pvdev_vq_started(b->dev.vqs[i]))
-			pvdev_vq_resume(b->dev.vqs[i]);
-	return 0;
+			err = pvdev_vq_resume(b->dev.vqs[i]);
+	if (err)
+		pvblk_chr_stop_queues(b);
+	return err;
+}
+
+static void pvblk_chr_put_store(struct pvblk_chr *b)
+{
+	struct file *file = pvblk_store_put(&b->store);
+
+	if (file)
+		fput(file);
 }
 
 static void pvblk_chr_detach(struct pvblk_chr *b)
@@ -143,7 +174,8 @@ static void pvblk_chr_detach(struct pvblk_chr *b)
 	for (i = 0; i < b->dev.pvdev.nvqs; i++)
 		if (pvdev_vq_started(b->dev.vqs[i]))
 			pvblk_queue_park(b->dev.queue[i]);
-	pvblk_store_put(&b->store);
+	pvblk_dev_stop_pool(&b->dev);
+	pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
 }
 
@@ -153,16 +185,15 @@ static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
 
 	if (b->store.file)
 		return -EBUSY;
-	err = pvblk_store_get(&b->store, b->name, fd);
+	err = pvblk_store_get(&b->store, fd);
 	if (err)
 		return err;
 
-	pvblk_dev_attach(&b->dev, b->store.bdev,
-			 bdev_logical_block_size(b->store.bdev),
-			 b->store.readonly, PVBLK_DISCARD_ZERO, b->serial);
+	pvblk_dev_attach(&b->dev, &b->store, b->store.block_size,
+			 PVBLK_DISCARD_ZERO, b->serial);
 	err = pvblk_chr_start(b);
 	if (err)
-		pvblk_store_put(&b->store);
+		pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
 	return err;
 }
@@ -295,7 +326,7 @@ static void pvblk_chr_reset(struct pvchr *chr)
 	struct pvblk_chr *b = to_pvblk_chr(chr);
 
 	pvblk_dev_reset(&b->dev);
-	pvblk_store_put(&b->store);
+	pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
 	pvblk_chr_set_event(b, NULL);
 	memset(b->serial, 0, sizeof(b->serial));
@@ -307,15 +338,32 @@ static const struct pvchr_ops pvblk_chr_ops = {
 	.reset = pvblk_chr_reset,
 };
 
+static void pvblk_chr_close(struct pvblk_chr *b)
+{
+	pvchr_release(&b->chr);
+	pvblk_dev_destroy(&b->dev);
+	ida_free(&pvblk_chr_ids, b->id);
+	kvfree(b);
+}
+
+static void pvblk_chr_close_work(struct work_struct *close)
+{
+	pvblk_chr_close(container_of(close, struct pvblk_chr, close));
+	/* pvblk_chr_exit() waits for the rest of this. */
+	module_put(THIS_MODULE);
+}
+
 static int pvblk_chr_make(struct pvblk_chr *b)
 {
 	int err;
 
 	snprintf(b->name, sizeof(b->name), "vhost-blk%d", b->id);
 	spin_lock_init(&b->event_lock);
+	INIT_WORK(&b->close, pvblk_chr_close_work);
 	b->dev.queue_size = PVBLK_QUEUE_SIZE_MAX;
 	b->dev.changed = pvblk_chr_changed;
 	b->dev.pvdev.name = b->name;
+	b->dev.pvdev.limit = &pvblk_chr_limit;
 	b->dev.pvdev.kind = PVMEM_USER;
 	b->dev.pvdev.unmapped = "its ring is not in the memory of the VMM";
 	err = pvblk_dev_init(&b->dev, PVBLK_QUEUES_MAX);
@@ -357,14 +405,20 @@ err_id:
 	return err;
 }
 
+/*
+ * A VMM waits for its store, as for any I/O of its own. A thread of the kernel
+ * that happens to drop the last reference may be what all of the host waits for.
+ */
 static int pvblk_chr_release(struct inode *inode, struct file *file)
 {
 	struct pvblk_chr *b = file->private_data;
 
-	pvchr_release(&b->chr);
-	pvblk_dev_destroy(&b->dev);
-	ida_free(&pvblk_chr_ids, b->id);
-	kvfree(b);
+	if (!(current->flags & PF_KTHREAD)) {
+		pvblk_chr_close(b);
+		return 0;
+	}
+	__module_get(THIS_MODULE);
+	queue_work(pvblk_chr_closes, &b->close);
 	return 0;
 }
 
@@ -399,7 +453,15 @@ static struct miscdevice pvblk_chr_misc = {
  */
 int pvblk_chr_init(void)
 {
-	return misc_register(&pvblk_chr_misc);
+	int err;
+
+	pvblk_chr_closes = alloc_workqueue("pvio_vhost_blk", WQ_UNBOUND, 0);
+	if (!pvblk_chr_closes)
+		return -ENOMEM;
+	err = misc_register(&pvblk_chr_misc);
+	if (err)
+		destroy_workqueue(pvblk_chr_closes);
+	return err;
 }
 
 /**
@@ -408,5 +470,6 @@ int pvblk_chr_init(void)
 void pvblk_chr_exit(void)
 {
 	misc_deregister(&pvblk_chr_misc);
+	destroy_workqueue(pvblk_chr_closes);
 	ida_destroy(&pvblk_chr_ids);
 }

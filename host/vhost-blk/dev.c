@@ -3,11 +3,10 @@
  * A disk as its driver sees it: what it offers, its configuration space, its
  * queues. Who configures it, the vDPA bus or a VMM by ioctls, is not known here.
  */
-#include <linux/blk-integrity.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-#include "blk.h"
+#include "file.h"
 
 const u64 pvblk_features =
 	BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
@@ -69,29 +68,23 @@ void pvblk_dev_destroy(struct pvblk_dev *dev)
 	pvblk_dev_free_queues(dev);
 }
 
-static void pvblk_target_init(struct pvblk_target *t, struct block_device *bdev,
-			      u32 block_size)
+static void pvblk_config_fill_topology(const struct pvblk_target *t,
+				       struct virtio_blk_config *c)
 {
-	t->bdev = bdev;
-	t->sectors = round_down(bdev_nr_bytes(bdev), block_size) >> SECTOR_SHIFT;
-	t->block_mask = block_size - 1;
-	/* Pieces are whole blocks of the store, so it never splits within one. */
-	t->align_mask = bdev_dma_alignment(bdev) |
-			(bdev_logical_block_size(bdev) - 1);
-	t->bounce_writes = bdev_stable_writes(bdev);
-	t->bounce_reads = bdev_get_integrity(bdev);
-	t->zeroes = bdev_write_zeroes_sectors(bdev);
-	t->erases = bdev_max_secure_erase_sectors(bdev);
-}
+	struct block_device *bdev = t->bdev;
+	u32 block_size = t->block_mask + 1;
+	u32 physical = bdev ? bdev_physical_block_size(bdev) :
+			      i_blocksize(file_inode(t->file));
+	u32 io_min = bdev ? bdev_io_min(bdev) / block_size : 0;
+	u32 io_opt = bdev ? bdev_io_opt(bdev) / block_size : 0;
+	int shift = bdev ? bdev_alignment_offset(bdev) : 0;
 
-/* Zeroes are safe for anybody to read; what a store makes of a discard need not be. */
-static enum pvblk_discard pvblk_target_discard(const struct pvblk_target *t,
-					       enum pvblk_discard want)
-{
-	if (!bdev_max_discard_sectors(t->bdev) ||
-	    (want == PVBLK_DISCARD_ZERO && !t->zeroes))
-		return PVBLK_DISCARD_NONE;
-	return want;
+	physical = max(physical, block_size);
+	c->physical_block_exp = ilog2(physical / block_size);
+	c->alignment_offset = shift > 0 ? shift / block_size : 0;
+	c->min_io_size = (__force __virtio16)cpu_to_le16(min_t(u32, io_min,
+							       U16_MAX));
+	c->opt_io_size = (__force __virtio32)cpu_to_le32(io_opt);
 }
 
 /* virtio 1.4, 5.2.4. */
@@ -99,29 +92,21 @@ static void pvblk_config_fill(const struct pvblk_dev *dev,
 			      struct virtio_blk_config *c)
 {
 	const struct pvblk_target *t = &dev->target;
-	u32 block_size = t->block_mask + 1;
-	u32 physical = max(bdev_physical_block_size(t->bdev), block_size);
-	u32 io_min = bdev_io_min(t->bdev) / block_size;
-	u32 io_opt = bdev_io_opt(t->bdev) / block_size;
-	int shift = bdev_alignment_offset(t->bdev);
 
 	c->capacity = (__force __virtio64)cpu_to_le64(t->sectors);
 	c->size_max = (__force __virtio32)cpu_to_le32(PVBLK_SIZE_MAX);
 	c->seg_max = (__force __virtio32)cpu_to_le32(min_t(u32, PVBLK_SEG_MAX,
 							   dev->queue_size - 2));
-	c->blk_size = (__force __virtio32)cpu_to_le32(block_size);
-	c->physical_block_exp = ilog2(physical / block_size);
-	c->alignment_offset = shift > 0 ? shift / block_size : 0;
-	c->min_io_size = (__force __virtio16)cpu_to_le16(min_t(u32, io_min,
-							       U16_MAX));
-	c->opt_io_size = (__force __virtio32)cpu_to_le32(io_opt);
+	c->blk_size = (__force __virtio32)cpu_to_le32(t->block_mask + 1);
 	c->num_queues = (__force __virtio16)cpu_to_le16(dev->pvdev.nvqs);
 }
 
 static void pvblk_config_fill_ranges(const struct pvblk_target *t,
 				     struct virtio_blk_config *c)
 {
-	u32 align = max(bdev_discard_granularity(t->bdev), t->block_mask + 1);
+	u32 granularity = t->bdev ? bdev_discard_granularity(t->bdev) :
+				    i_blocksize(file_inode(t->file));
+	u32 align = max(granularity, t->block_mask + 1);
 	__virtio32 sectors = (__force __virtio32)cpu_to_le32(PVBLK_RANGE_SECTORS);
 	__virtio32 most = (__force __virtio32)cpu_to_le32(PVBLK_RANGES_MAX);
 	__virtio32 granule = (__force __virtio32)cpu_to_le32(align >> SECTOR_SHIFT);
@@ -163,26 +148,61 @@ static u64 pvblk_target_features(const struct pvblk_target *t)
 /**
  * pvblk_dev_attach() - give a device its store
  * @dev: the device, with no queue started
- * @bdev: the store
+ * @store: the store
  * @block_size: logical block size for the driver, in bytes: the store's or more
- * @readonly: the driver may not write
  * @discard: what is to become of discards, if the store can do it
  * @serial: VIRTIO_BLK_ID_BYTES of it
  */
-void pvblk_dev_attach(struct pvblk_dev *dev, struct block_device *bdev,
-		      u32 block_size, bool readonly, enum pvblk_discard discard,
+void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
+		      u32 block_size, enum pvblk_discard discard,
 		      const char *serial)
 {
 	struct virtio_blk_config config = { .wce = dev->config.wce };
 
-	pvblk_target_init(&dev->target, bdev, block_size);
-	dev->target.discard = pvblk_target_discard(&dev->target, discard);
-	dev->target.readonly = readonly;
+	pvblk_target_init(&dev->target, store, block_size, discard);
 	memcpy(dev->target.serial, serial, sizeof(dev->target.serial));
 	pvblk_config_fill(dev, &config);
+	pvblk_config_fill_topology(&dev->target, &config);
 	pvblk_config_fill_ranges(&dev->target, &config);
 	dev->config = config;
 	dev->features = pvblk_target_features(&dev->target);
+}
+
+/**
+ * pvblk_dev_start_pool() - make what a device's store needs beside the queues
+ * @dev: the device
+ * @kind: whose threads
+ *
+ * Context: as for pvworker_start(); &pvdev.control held.
+ * Return: as for pvworker_start().
+ */
+int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind)
+{
+	struct pvblk_pool *pool;
+
+	if (!dev->target.file || dev->pool)
+		return 0;
+
+	pool = pvblk_pool_start(&dev->pvdev, kind);
+	if (IS_ERR(pool)) {
+		pvdev_warn(&dev->pvdev, "can't have threads for a file (error %ld)\n",
+			   PTR_ERR(pool));
+		return PTR_ERR(pool);
+	}
+	dev->pool = pool;
+	return 0;
+}
+
+/**
+ * pvblk_dev_stop_pool() - undo pvblk_dev_start_pool()
+ * @dev: the device, with its queues stopped
+ *
+ * Context: may sleep; &pvdev.control held.
+ */
+void pvblk_dev_stop_pool(struct pvblk_dev *dev)
+{
+	pvblk_pool_stop(dev->pool);
+	dev->pool = NULL;
 }
 
 /**
@@ -226,6 +246,7 @@ void pvblk_dev_reset(struct pvblk_dev *dev)
 
 	for (i = 0; i < dev->pvdev.nvqs; i++)
 		pvblk_queue_reset(dev->queue[i]);
+	pvblk_dev_stop_pool(dev);
 	WRITE_ONCE(dev->driver_features, 0);
 	WRITE_ONCE(dev->config.wce, 1);
 	WRITE_ONCE(dev->broken, false);

@@ -86,7 +86,7 @@ static int pvblk_disk_open(struct pvblk_disk *disk, const char *path)
 		return err;
 	}
 	pvblk_disk_close(disk);
-	disk->store = store;
+	pvblk_store_move(&disk->store, &store);
 	disk->path = copy;
 	return 0;
 }
@@ -227,8 +227,8 @@ static int pvblk_check_queue_size(struct pvblk_disk *disk, unsigned int val)
 
 static int pvblk_check_block_size(struct pvblk_disk *disk, unsigned int val)
 {
-	unsigned int least = disk->store.bdev ?
-		bdev_logical_block_size(disk->store.bdev) : SECTOR_SIZE;
+	unsigned int least = disk->store.file ? disk->store.block_size :
+						SECTOR_SIZE;
 
 	if (!val || (is_power_of_2(val) && val >= least))
 		return 0;

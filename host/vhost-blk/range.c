@@ -208,9 +208,11 @@ static int pvblk_ranges_write(struct pvblk_req *req)
 /* Some stores find out by trying; the first time they may call it an error. */
 static bool pvblk_zeroes_refused(const struct pvblk_req *req)
 {
+	struct block_device *bdev = req->q->dev->target.bdev;
+
 	return req->status == VIRTIO_BLK_S_UNSUPP ||
 	       (req->status == VIRTIO_BLK_S_IOERR &&
-		!bdev_write_zeroes_sectors(req->q->dev->target.bdev));
+		bdev && !bdev_write_zeroes_sectors(bdev));
 }
 
 /**

@@ -1,76 +1,292 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Backing stores that come as a file descriptor: whoever opened it had the right
- * to, and need not be the one who passes it on.
+ * Backing stores: what may be one, and what it can do. One that comes as a file
+ * descriptor was opened by somebody who had the right to, and who need not be
+ * the one that passes it on.
  */
+#include <linux/blk-integrity.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 
 #include "blk.h"
 #include "blkdev_compat.h"
 
+/* Where nothing tells what direct I/O wants, every device takes this. */
+#define PVBLK_FILE_ALIGN	SZ_4K
+
+/* Block devices have claims of the kernel's; files have these. */
+static DEFINE_MUTEX(pvblk_files_lock);
+static LIST_HEAD(pvblk_files);
+
+static int pvblk_store_claim(struct pvblk_store *store)
+{
+	struct pvblk_store *other;
+	int err = 0;
+
+	mutex_lock(&pvblk_files_lock);
+	list_for_each_entry(other, &pvblk_files, node)
+		if (file_inode(other->file) == file_inode(store->file) &&
+		    !(other->readonly && store->readonly))
+			err = -EBUSY;
+	if (!err)
+		list_add(&store->node, &pvblk_files);
+	mutex_unlock(&pvblk_files_lock);
+	return err;
+}
+
+static void pvblk_store_unclaim(struct pvblk_store *store)
+{
+	if (store->bdev)
+		return;
+
+	mutex_lock(&pvblk_files_lock);
+	list_del(&store->node);
+	mutex_unlock(&pvblk_files_lock);
+}
+
+/**
+ * pvblk_store_move() - give a store another place in memory
+ * @to: the new place
+ * @from: an open store, not to be used any more
+ */
+void pvblk_store_move(struct pvblk_store *to, struct pvblk_store *from)
+{
+	mutex_lock(&pvblk_files_lock);
+	*to = *from;
+	if (!to->bdev)
+		list_replace(&from->node, &to->node);
+	mutex_unlock(&pvblk_files_lock);
+	*from = (struct pvblk_store) { };
+}
+
+static void pvblk_file_alignment(struct pvblk_store *store)
+{
+	struct super_block *sb = file_inode(store->file)->i_sb;
+	struct kstat stat = { };
+
+	store->align = store->block_size = sb->s_bdev ?
+		bdev_logical_block_size(sb->s_bdev) : PVBLK_FILE_ALIGN;
+	if (vfs_getattr(&store->file->f_path, &stat, STATX_DIOALIGN,
+			AT_STATX_SYNC_AS_STAT) ||
+	    !(stat.result_mask & STATX_DIOALIGN))
+		return;
+
+	store->direct = stat.dio_offset_align;
+	store->align = stat.dio_mem_align;
+	store->block_size = max_t(u32, stat.dio_offset_align, SECTOR_SIZE);
+}
+
+static int pvblk_probe_file(struct pvblk_store *store, const char **why)
+{
+	struct file *file = store->file;
+
+	*why = "can't be read or written as a disk is";
+	if (!file->f_op->read_iter ||
+	    (!store->readonly && !file->f_op->write_iter))
+		return -EINVAL;
+
+	store->direct = file->f_mode & FMODE_CAN_ODIRECT;
+	if (store->direct)
+		pvblk_file_alignment(store);
+	if (!store->direct) {
+		store->align = 1;
+		store->block_size = SECTOR_SIZE;
+	}
+	*why = "is in use by another disk";
+	return pvblk_store_claim(store);
+}
+
+/* What lies in the page cache would be missed, and written over the guest's. */
+static int pvblk_probe_bdev(struct pvblk_store *store, const char **why)
+{
+	struct block_device *bdev = file_bdev(store->file);
+	int err;
+
+	*why = "is zoned; such stores are not supported";
+	if (bdev_is_zoned(bdev))
+		return -EOPNOTSUPP;
+	*why = "can't be written back from the page cache";
+	err = sync_blockdev(bdev);
+	if (err)
+		return err;
+	invalidate_bdev(bdev);
+
+	store->bdev = bdev;
+	store->block_size = bdev_logical_block_size(bdev);
+	return 0;
+}
+
+/**
+ * pvblk_store_bytes() - how large a store is now
+ * @store: the store
+ *
+ * Return: bytes.
+ */
+u64 pvblk_store_bytes(const struct pvblk_store *store)
+{
+	return store->bdev ? bdev_nr_bytes(store->bdev) :
+			     i_size_read(file_inode(store->file));
+}
+
+/**
+ * pvblk_store_probe() - find out what a store is
+ * @store: its file and readonly are set
+ * @why: the end of a sentence about it, after an error
+ *
+ * Return: 0; -ENOTBLK for anything but a block device or a file, -EBUSY for a
+ * file that is in use, -EOPNOTSUPP for one that is zoned or has blocks of more
+ * than a page, -EINVAL for one smaller than a block.
+ */
+int pvblk_store_probe(struct pvblk_store *store, const char **why)
+{
+	umode_t mode = file_inode(store->file)->i_mode;
+	int err = -ENOTBLK;
+
+	*why = "is swap";
+	if (IS_SWAPFILE(store->file->f_mapping->host))
+		return -EBUSY;
+	*why = "is neither a block device nor a file";
+	if (S_ISBLK(mode))
+		err = pvblk_probe_bdev(store, why);
+	else if (S_ISREG(mode))
+		err = pvblk_probe_file(store, why);
+	if (err)
+		return err;
+
+	err = -EOPNOTSUPP;
+	*why = "has blocks of more than a page; such stores are not supported";
+	if (store->block_size > PAGE_SIZE)
+		goto err_claim;
+	err = -EINVAL;
+	*why = "is smaller than a block";
+	if (pvblk_store_bytes(store) < store->block_size)
+		goto err_claim;
+	return 0;
+
+err_claim:
+	pvblk_store_unclaim(store);
+	return err;
+}
+
 /**
  * pvblk_store_get() - take a backing store from a file descriptor
  * @store: the result
- * @disk: name of the disk, for messages
  * @fd: the descriptor, of the calling process
  *
  * Context: a system call of the VMM.
- * Return: 0; -EBADF for what is no descriptor or can't be read, -ENOTBLK for
- * anything but a block device, -EBUSY for swap, -EOPNOTSUPP for one that is
- * zoned or has blocks of more than a page, -EINVAL for one smaller than a block,
- * and the error of writing back what the page cache has of it.
+ * Return: 0; -EBADF for what is no descriptor or can't be read, and what
+ * pvblk_store_probe() returns.
  */
-int pvblk_store_get(struct pvblk_store *store, const char *disk, int fd)
+int pvblk_store_get(struct pvblk_store *store, int fd)
 {
 	struct file *file = fget(fd);
-	struct block_device *bdev;
+	const char *why;
 	int err = -EBADF;
 
 	if (!file)
 		return err;
 	if (!(file->f_mode & FMODE_READ))
 		goto err_file;
-	err = -ENOTBLK;
-	if (!S_ISBLK(file_inode(file)->i_mode))
-		goto err_file;
 
-	bdev = file_bdev(file);
-	err = -EBUSY;
-	if (IS_SWAPFILE(file->f_mapping->host))
-		goto err_file;
-	err = -EOPNOTSUPP;
-	if (bdev_logical_block_size(bdev) > PAGE_SIZE || bdev_is_zoned(bdev))
-		goto err_file;
-	err = -EINVAL;
-	if (bdev_nr_bytes(bdev) < bdev_logical_block_size(bdev))
-		goto err_file;
-
-	/* What lies in the page cache would be missed, and written over the guest's. */
-	err = sync_blockdev(bdev);
+	*store = (struct pvblk_store) {
+		.file = file,
+		.readonly = !(file->f_mode & FMODE_WRITE),
+	};
+	err = pvblk_store_probe(store, &why);
 	if (err)
 		goto err_file;
-	invalidate_bdev(bdev);
-
-	store->file = file;
-	store->bdev = bdev;
-	store->readonly = !(file->f_mode & FMODE_WRITE) || bdev_read_only(bdev);
+	if (store->bdev && bdev_read_only(store->bdev))
+		store->readonly = true;
 	return 0;
 
 err_file:
 	fput(file);
+	*store = (struct pvblk_store) { };
 	return err;
 }
 
 /**
- * pvblk_store_put() - undo pvblk_store_get()
+ * pvblk_store_put() - let go of a store, but for what its file holds
  * @store: the store, with no I/O in flight; one that isn't there is allowed
+ *
+ * Return: the file, for the caller to close; NULL: there is none.
  */
-void pvblk_store_put(struct pvblk_store *store)
+struct file *pvblk_store_put(struct pvblk_store *store)
 {
-	if (store->file) {
+	struct file *file = store->file;
+
+	if (file)
+		pvblk_store_unclaim(store);
+	if (store->bdev)
 		invalidate_bdev(store->bdev);
-		fput(store->file);
-	}
 	*store = (struct pvblk_store) { };
+	return file;
+}
+
+/* Zeroes are safe for anybody to read; what a store makes of a discard need not be. */
+static enum pvblk_discard pvblk_target_discard(const struct pvblk_target *t,
+					       enum pvblk_discard want)
+{
+	if (t->bdev ? !bdev_max_discard_sectors(t->bdev) : !t->zeroes)
+		return PVBLK_DISCARD_NONE;
+	if (want == PVBLK_DISCARD_ZERO && !t->zeroes)
+		return PVBLK_DISCARD_NONE;
+	return want;
+}
+
+static void pvblk_target_init_bdev(struct pvblk_target *t,
+				   struct block_device *bdev)
+{
+	/* Pieces are whole blocks of the store, so it never splits within one. */
+	t->align_mask = bdev_dma_alignment(bdev) |
+			(bdev_logical_block_size(bdev) - 1);
+	t->bounce_writes = bdev_stable_writes(bdev);
+	t->bounce_reads = bdev_get_integrity(bdev);
+	t->zeroes = bdev_write_zeroes_sectors(bdev);
+	t->erases = bdev_max_secure_erase_sectors(bdev);
+}
+
+/*
+ * A file system without a device of its own may have checksums of the data that
+ * goes by: it gets what nobody changes.
+ */
+static void pvblk_target_init_file(struct pvblk_target *t,
+				   const struct pvblk_store *store)
+{
+	const struct super_block *sb = file_inode(store->file)->i_sb;
+	struct block_device *bdev = sb->s_bdev;
+
+	t->file = store->file;
+	t->direct = store->direct;
+	t->nowait = store->direct && (store->file->f_mode & FMODE_NOWAIT);
+	t->align_mask = (store->align - 1) | (store->block_size - 1);
+	t->bounce_writes = t->direct && (!bdev || bdev_stable_writes(bdev) ||
+					 (sb->s_iflags & SB_I_STABLE_WRITES));
+	t->bounce_reads = t->direct && (!bdev || bdev_get_integrity(bdev));
+	t->zeroes = store->file->f_op->fallocate;
+}
+
+/**
+ * pvblk_target_init() - say what requests need to know of a store
+ * @t: the result
+ * @store: the store
+ * @block_size: logical block size for the driver, in bytes
+ * @discard: what is to become of discards, if the store can do it
+ */
+void pvblk_target_init(struct pvblk_target *t, const struct pvblk_store *store,
+		       u32 block_size, enum pvblk_discard discard)
+{
+	*t = (struct pvblk_target) {
+		.bdev = store->bdev,
+		.block_mask = block_size - 1,
+		.readonly = store->readonly,
+		.sectors = round_down(pvblk_store_bytes(store), block_size) >>
+			   SECTOR_SHIFT,
+	};
+	if (store->bdev)
+		pvblk_target_init_bdev(t, store->bdev);
+	else
+		pvblk_target_init_file(t, store);
+	t->discard = pvblk_target_discard(t, discard);
 }

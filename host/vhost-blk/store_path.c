@@ -4,6 +4,7 @@
  * of whoever wrote it: with his rights, in his mount namespace, and held from
  * then on.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/namei.h>
 
@@ -27,8 +28,8 @@ static int pvblk_store_check(const char *disk, const char *path)
 	mode = d_backing_inode(p.dentry)->i_mode;
 	path_put(&p);
 
-	if (!S_ISBLK(mode)) {
-		pvblk_store_err(disk, path, "is not a block device");
+	if (!S_ISBLK(mode) && !S_ISREG(mode)) {
+		pvblk_store_err(disk, path, "is neither a block device nor a file");
 		return -ENOTBLK;
 	}
 	return 0;
@@ -53,7 +54,7 @@ static const char *pvblk_open_why(int err)
  * pvblk_store_open() - open a backing store
  * @store: the result
  * @disk: name of the disk, for messages
- * @path: a block device
+ * @path: a block device or a file
  * @readonly: open it without the right to write
  *
  * Context: a system call of the operator.
@@ -65,9 +66,11 @@ static const char *pvblk_open_why(int err)
 int pvblk_store_open(struct pvblk_store *store, const char *disk,
 		     const char *path, bool readonly)
 {
+	/* For a file the exclusive flag means nothing. */
 	int flags = (readonly ? O_RDONLY : O_RDWR) | O_EXCL | O_LARGEFILE |
 		    O_NONBLOCK;
 	struct file *file;
+	const char *why;
 	int err;
 
 	err = pvblk_store_check(disk, path);
@@ -83,29 +86,24 @@ int pvblk_store_open(struct pvblk_store *store, const char *disk,
 	}
 
 	/* The name may have changed hands since it was looked at. */
-	err = -ENOTBLK;
-	if (!S_ISBLK(file_inode(file)->i_mode)) {
-		pvblk_store_err(disk, path, "is not a block device");
-		goto err_file;
-	}
 	store->file = file;
-	store->bdev = file_bdev(file);
 	store->readonly = readonly;
-
+	err = pvblk_store_probe(store, &why);
+	if (err) {
+		pvblk_store_err(disk, path, "%s", why);
+		goto err_probe;
+	}
 	err = -EACCES;
-	if (!readonly && bdev_read_only(store->bdev)) {
+	if (!readonly && store->bdev && bdev_read_only(store->bdev)) {
 		pvblk_store_err(disk, path, "is write-protected: set readonly first");
-		goto err_file;
+		goto err_probe;
 	}
-	err = -EINVAL;
-	if (bdev_nr_bytes(store->bdev) < SECTOR_SIZE ||
-	    bdev_nr_bytes(store->bdev) < bdev_logical_block_size(store->bdev)) {
-		pvblk_store_err(disk, path, "is smaller than a block");
-		goto err_file;
-	}
+	if (!store->bdev && !store->direct)
+		pr_info(PVBLK_MODULE ": %s: path %s: its file system has no direct I/O: data goes by the page cache\n",
+			disk, path);
 	return 0;
 
-err_file:
+err_probe:
 	filp_close(file, NULL);
 	*store = (struct pvblk_store) { };
 	return err;
@@ -117,8 +115,14 @@ err_file:
  */
 void pvblk_store_close(struct pvblk_store *store)
 {
-	/* The claim goes now, so that the same device can be opened anew. */
-	if (store->file)
-		bdev_fput(store->file);
-	*store = (struct pvblk_store) { };
+	bool bdev = store->bdev;
+	struct file *file = pvblk_store_put(store);
+
+	if (!file)
+		return;
+	/* A claim goes now, so that the same device can be opened anew. */
+	if (bdev)
+		bdev_fput(file);
+	else
+		fput(file);
 }

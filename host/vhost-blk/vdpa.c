@@ -58,18 +58,14 @@ static int pvblk_disk_check(struct pvblk_disk *disk, const char *name,
 		pvblk_vdpa_err(name, "the device exists already");
 		return -EEXIST;
 	}
-	if (!disk->store.bdev) {
+	if (!disk->store.file) {
 		pvblk_vdpa_err(name, "path: write the disk's path first");
 		return -ENXIO;
 	}
 
-	least = bdev_logical_block_size(disk->store.bdev);
-	if (least > PAGE_SIZE || bdev_is_zoned(disk->store.bdev)) {
-		pvblk_vdpa_err(name, "path: %s is zoned, or has blocks of more than %lu bytes; such stores are not supported",
-			       disk->path, PAGE_SIZE);
-		return -EOPNOTSUPP;
-	}
-	if (!disk->readonly && bdev_read_only(disk->store.bdev)) {
+	least = disk->store.block_size;
+	if (!disk->readonly && disk->store.bdev &&
+	    bdev_read_only(disk->store.bdev)) {
 		pvblk_vdpa_err(name, "path: %s is write-protected: set readonly first",
 			       disk->path);
 		return -EACCES;
@@ -80,7 +76,7 @@ static int pvblk_disk_check(struct pvblk_disk *disk, const char *name,
 			       *block_size, least, disk->path);
 		return -EINVAL;
 	}
-	if (bdev_nr_bytes(disk->store.bdev) < *block_size) {
+	if (pvblk_store_bytes(&disk->store) < *block_size) {
 		pvblk_vdpa_err(name, "path: %s is smaller than a block",
 			       disk->path);
 		return -EINVAL;
@@ -138,8 +134,9 @@ static int pvblk_vdpa_register(struct pvblk_vdpa *v, struct vdpa_mgmt_dev *mdev,
 	struct pvblk_disk *disk = v->disk;
 	int err;
 
-	pvblk_dev_attach(&v->dev, disk->store.bdev, block_size, disk->readonly,
-			 disk->discard, disk->serial);
+	disk->store.readonly = disk->readonly;
+	pvblk_dev_attach(&v->dev, &disk->store, block_size, disk->discard,
+			 disk->serial);
 	err = pvblk_vdpa_features(&v->dev, config) ?:
 	      pvcompat_vdpa_bind_to(&v->vdpa, disk->loop ? "virtio_vdpa" :
 							   "vhost_vdpa");

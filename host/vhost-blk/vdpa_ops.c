@@ -102,6 +102,8 @@ static void pvblk_set_vq_cb(struct vdpa_device *vdpa, u16 idx,
 
 static int pvblk_start_queue(struct pvblk_vdpa *v, u16 idx)
 {
+	enum pvworker_kind kind = v->identity ? PVWORKER_KERNEL :
+						PVWORKER_OWNER;
 	struct pvdev *pvdev = &v->dev.pvdev;
 	struct pvworker *w;
 	int err;
@@ -116,8 +118,10 @@ static int pvblk_start_queue(struct pvblk_vdpa *v, u16 idx)
 		return -EPERM;
 	}
 
-	w = pvdev_worker_start(pvdev, idx, v->identity ? PVWORKER_KERNEL :
-							 PVWORKER_OWNER);
+	err = pvblk_dev_start_pool(&v->dev, kind);
+	if (err)
+		return err;
+	w = pvdev_worker_start(pvdev, "pv", idx, kind);
 	if (IS_ERR(w)) {
 		pvdev_warn(pvdev, "queue %u: can't have a thread (error %ld)\n",
 			   idx, PTR_ERR(w));

@@ -170,21 +170,22 @@ void pvdev_clear_table(struct pvdev *dev)
 EXPORT_SYMBOL_GPL(pvdev_clear_table);
 
 /**
- * pvdev_worker_start() - make a worker for a device's queues
+ * pvdev_worker_start() - make a worker for a device
  * @dev: the device
- * @nr: its number among the device's workers
+ * @what: what its name begins with, up to 3 characters
+ * @nr: its number among such workers of the device
  * @kind: see pvworker_start()
  *
  * Context: as for pvworker_start().
  * Return: as for pvworker_start().
  */
-struct pvworker *pvdev_worker_start(const struct pvdev *dev, unsigned int nr,
-				    enum pvworker_kind kind)
+struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
+				    unsigned int nr, enum pvworker_kind kind)
 {
 	char name[TASK_COMM_LEN];
 
 	/* The number survives, whatever the device's name. */
-	snprintf(name, sizeof(name), "pv%u-%s", nr, dev->name);
+	snprintf(name, sizeof(name), "%s%u-%s", what, nr, dev->name);
 	return pvworker_start(kind, name);
 }
 EXPORT_SYMBOL_GPL(pvdev_worker_start);
@@ -198,10 +199,12 @@ void pvdev_init(struct pvdev *dev)
 {
 	mutex_init(&dev->control);
 	mutex_init(&dev->map_lock);
-	ratelimit_state_init(&dev->limit, DEFAULT_RATELIMIT_INTERVAL,
+	ratelimit_state_init(&dev->own_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	/* Nobody is told how many messages were swallowed when it ends. */
-	ratelimit_set_flags(&dev->limit, RATELIMIT_MSG_ON_RELEASE);
+	ratelimit_set_flags(&dev->own_limit, RATELIMIT_MSG_ON_RELEASE);
+	if (!dev->limit)
+		dev->limit = &dev->own_limit;
 }
 EXPORT_SYMBOL_GPL(pvdev_init);
 

@@ -126,7 +126,8 @@ struct pvdev_vq {
  *	takes it
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
- * @limit: keeps a guest from filling the log
+ * @limit: keeps a guest from filling the log; NULL at pvdev_init(): @own_limit
+ * @own_limit: for this device alone
  */
 struct pvdev {
 	const char *name;
@@ -139,7 +140,8 @@ struct pvdev {
 	struct mutex control;
 	struct mutex map_lock;
 	struct pvmem_table *table;
-	struct ratelimit_state limit;
+	struct ratelimit_state *limit;
+	struct ratelimit_state own_limit;
 };
 
 void pvdev_init(struct pvdev *dev);
@@ -147,8 +149,8 @@ void pvdev_destroy(struct pvdev *dev);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
 void pvdev_clear_table(struct pvdev *dev);
-struct pvworker *pvdev_worker_start(const struct pvdev *dev, unsigned int nr,
-				    enum pvworker_kind kind);
+struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
+				    unsigned int nr, enum pvworker_kind kind);
 
 void pvdev_view_put(struct pvdev_view *view);
 
@@ -212,7 +214,7 @@ static inline bool pvdev_vq_started(const struct pvdev_vq *vq)
 
 #define pvdev_warn(dev, fmt, ...)					\
 do {									\
-	if (__ratelimit(&(dev)->limit))					\
+	if (__ratelimit((dev)->limit))					\
 		pr_warn("%s: %s: " fmt, (dev)->module, (dev)->name,	\
 			##__VA_ARGS__);					\
 } while (0)

@@ -113,8 +113,9 @@ path_kinds() {
 	bad_path "$NOWHERE" "$dir/missing"
 	bad_path "$NOT_BLOCK" "$dir"
 	bad_path "$NOT_BLOCK" /dev/null
-	truncate -s 1M "$dir/file"
-	bad_path "$NOT_BLOCK" "$dir/file"
+	touch "$dir/file"
+	bad_path "$INVALID" "$dir/file"
+	bad_path "$INVALID" /proc/version
 	mkfifo "$dir/fifo"
 	bad_path "$NOT_BLOCK" "$dir/fifo"
 	ln -s missing "$dir/dangling"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "env.h"
@@ -133,6 +134,13 @@ int env_close(void *ctx)
 	return 0;
 }
 
+bool env_store_is_file(const struct env *e)
+{
+	struct stat st;
+
+	return !stat(e->store, &st) && S_ISREG(st.st_mode);
+}
+
 int env_store_read(const struct env *e, uint64_t sector, void *buf, uint32_t len)
 {
 	uint32_t room = (len + 4095) & ~4095u;
@@ -141,6 +149,9 @@ int env_store_read(const struct env *e, uint64_t sector, void *buf, uint32_t len
 	void *tmp;
 	int err;
 
+	/* Files in memory may know no other way than the page cache. */
+	if (fd < 0 && errno == EINVAL)
+		fd = open(e->store, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (posix_memalign(&tmp, 4096, room)) {

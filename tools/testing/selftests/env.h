@@ -42,6 +42,8 @@ int env_open(void *ctx);	/* a device that is open and mapped, but not started */
 int env_start(void *ctx);	/* a device that runs */
 int env_close(void *ctx);
 
+bool env_store_is_file(const struct env *e);
+
 /* Reads the store itself, bypassing every cache. Returns 0 or a negative errno. */
 int env_store_read(const struct env *e, uint64_t sector, void *buf, uint32_t len);
 /* Fails the test unless the store holds the pattern. */

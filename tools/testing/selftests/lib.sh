@@ -58,25 +58,34 @@ store_remove() {
 	rmdir "$CONFIGFS/nullb/$1"
 }
 
-# loop_make NAME MIB [tmpfs] - a loop device on a sparse file; LOOP is its path. On ext4 it
-# discards and writes zeroes by itself; on tmpfs it says so, and then can't write zeroes.
-loop_make() {
+# file_make NAME MIB KIND - FILE, sparse, on a file system of its own at /tmp/NAME
+file_make() {
 	local dir=/tmp/$1
 
-	modprobe loop || return
 	mkdir "$dir" || return
-	if [ "${3:-}" = tmpfs ]; then
+	if [ "$3" = tmpfs ]; then
 		mount -t tmpfs tmpfs "$dir" || return
 	else
-		store_make "$1" $(($2 + 32)) && mkfs.ext4 -q "/dev/$1" &&
+		# No xfs is smaller.
+		store_make "$1" 400 && "mkfs.$3" -q "/dev/$1" >/dev/null &&
 			mount "/dev/$1" "$dir" || return
 	fi
-	truncate -s "$2M" "$dir/file" || return
-	LOOP=$(losetup -f --show "$dir/file")
+	FILE=$dir/file
+	truncate -s "$2M" "$FILE"
+}
+
+file_remove() {
+	umount "/tmp/$1" && rmdir "/tmp/$1"
+}
+
+# loop_make NAME MIB KIND - a loop device on such a file; LOOP is its path. On ext4 it discards and
+# writes zeroes by itself; on tmpfs it says so, and then can't write zeroes.
+loop_make() {
+	modprobe loop && file_make "$@" && LOOP=$(losetup -f --show "$FILE")
 }
 
 loop_remove() {
-	losetup -d "$LOOP" && umount "/tmp/$1" && rmdir "/tmp/$1"
+	losetup -d "$LOOP" && file_remove "$1"
 }
 
 # slow_make NAME STORE READ_MS WRITE_MS - /dev/mapper/NAME, STORE with delays

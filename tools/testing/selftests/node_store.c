@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The store, the configuration, the serial number, the workers. */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -47,6 +48,7 @@ static int store_values(void *ctx)
 	CHECK_EQ(set_backend(e, 0, e->b.config_fd), -ENOTBLK);
 	CHECK_PASS(try_path(e, "/dev/null", O_RDWR, -ENOTBLK));
 	CHECK_PASS(try_path(e, "/tmp", O_RDONLY | O_DIRECTORY, -ENOTBLK));
+	CHECK_PASS(try_path(e, "/proc/version", O_RDONLY, -EINVAL));
 	CHECK_PASS(try_path(e, e->store, O_WRONLY, -EBADF));
 	CHECK_PASS(try_path(e, e->store, O_PATH, -EBADF));
 	CHECK_EQ(pipe2(pipes, O_CLOEXEC), 0);
@@ -144,8 +146,8 @@ static int serial_number(void *ctx)
 	char serial[VIRTIO_BLK_ID_BYTES] = "no zero at the end!!";
 	char *got = gmem_alloc(&e->b.mem, 32, 16);
 
-	EXPECT(e, 0, VHOST_BLK_SET_SERIAL, serial);
 	CHECK_OK(blk_start(&e->b));
+	EXPECT(e, 0, VHOST_BLK_SET_SERIAL, serial);
 	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_ID, 0, got, sizeof(serial)), VIRTIO_BLK_S_OK);
 	CHECK(!memcmp(got, serial, sizeof(serial)), "it says %.20s", got);
 	memset(serial, 'x', 3);
@@ -240,7 +242,7 @@ static unsigned int workers(void)
 		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", d->d_name);
 		f = fopen(path, "r");
 		if (f && fgets(name, sizeof(name), f))
-			n += !strncmp(name, "pv", 2);
+			n += !strncmp(name, "pv", 2) && isdigit(name[2]);
 		if (f)
 			fclose(f);
 	}

@@ -15,10 +15,10 @@ ROUNDS=20 SEED=1 ONLY=()
 VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
-	range_va range_pa range_none range_written configfs loop"
+	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs loop"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
-	node_range_refused node_range_refused_longest node_range_written"
+	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -232,15 +232,68 @@ part_node_range() {
 }
 
 part_node_range_refused() {
-	on_loop_device tmpfs range_node --only range_zeroes
-}
-
-part_node_range_refused_longest() {
-	on_loop_device tmpfs range_node --only range_longest
+	on_loop_device tmpfs range_node --only range_zeroes &&
+		on_loop_device tmpfs range_node --only range_longest
 }
 
 part_node_range_written() {
 	on_node blk_range
+}
+
+# on_file KIND COMMAND... - with FILE
+on_file() {
+	local rc=0 kind=$1
+
+	shift
+	file_make files "$SIZE_MIB" "$kind" || return
+	"$@" || rc=$?
+	file_remove files && return "$rc"
+}
+
+file_vdpa() {
+	local memory=$1 name rc=0
+
+	disk_make disk0 "path=$FILE" "memory=$memory" "serial=$SERIAL" queues=2 || return
+	device_add disk0 || return
+	for name in blk_io blk_range; do
+		"$HERE/$name" --dev disk0 --store "$FILE" --mem "$memory" --serial "$SERIAL" \
+			--rounds "$ROUNDS" "${ONLY[@]}" || rc=$?
+	done
+	device_del disk0 && disk_remove disk0 && return "$rc"
+}
+
+file_node() {
+	local name rc=0
+
+	for name in blk_io blk_range node; do
+		"$HERE/$name" --node /dev/vhost-blk --store "$FILE" --serial "$SERIAL" \
+			--rounds "$ROUNDS" "${ONLY[@]}" || rc=$?
+	done
+	return "$rc"
+}
+
+part_file_va() {
+	on_file ext4 file_vdpa va
+}
+
+part_file_pa() {
+	on_file ext4 file_vdpa pa
+}
+
+part_file_tmpfs() {
+	on_file tmpfs file_vdpa va
+}
+
+part_node_file() {
+	on_file ext4 file_node
+}
+
+part_node_file_xfs() {
+	on_file xfs file_node
+}
+
+part_node_file_tmpfs() {
+	on_file tmpfs file_node
 }
 
 part_configfs() {
