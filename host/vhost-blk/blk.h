@@ -272,7 +272,9 @@ struct pvblk_target {
  * @vqs: for @pvdev
  * @queue_size: the largest size of each
  * @features: what it offers
+ * @config_lock: protects @config and @generation
  * @config: its configuration space
+ * @generation: of @config: another one has other values
  * @driver_features: what the driver accepted; under &pvdev.control
  * @changed: called with bottom halves disabled or not when @broken or @config
  *	has changed
@@ -286,7 +288,9 @@ struct pvblk_dev {
 	struct pvdev_vq *vqs[PVBLK_QUEUES_MAX];
 	unsigned int queue_size;
 	u64 features;
+	spinlock_t config_lock;
 	struct virtio_blk_config config;
+	u32 generation;
 	u64 driver_features;
 	void (*changed)(struct pvblk_dev *dev);
 	bool broken;
@@ -306,7 +310,10 @@ void pvblk_dev_stop_pool(struct pvblk_dev *dev);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
-void pvblk_dev_get_config(const struct pvblk_dev *dev, unsigned int offset,
+u64 pvblk_dev_store_sectors(const struct pvblk_dev *dev,
+			    const struct pvblk_store *store);
+void pvblk_dev_resize(struct pvblk_dev *dev, const struct pvblk_store *store);
+void pvblk_dev_get_config(struct pvblk_dev *dev, unsigned int offset,
 			  void *buf, unsigned int len);
 void pvblk_dev_set_config(struct pvblk_dev *dev, unsigned int offset,
 			  const void *buf, unsigned int len);
@@ -366,6 +373,8 @@ int pvblk_bounce_to_guest(struct pvblk_req *req);
 
 int pvblk_chr_init(void);
 void pvblk_chr_exit(void);
+bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
+		       bool look);
 int pvblk_vdpa_init(void);
 void pvblk_vdpa_exit(void);
 

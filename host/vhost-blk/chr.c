@@ -222,6 +222,14 @@ static long pvblk_chr_set_serial(struct pvblk_chr *b, void __user *argp)
 	return 0;
 }
 
+static long pvblk_chr_resize(struct pvblk_chr *b, void __user *argp)
+{
+	if (!b->store.file)
+		return -ENXIO;
+	pvblk_dev_resize(&b->dev, &b->store);
+	return 0;
+}
+
 static long pvblk_chr_set_nworkers(struct pvblk_chr *b, void __user *argp)
 {
 	int n;
@@ -305,6 +313,7 @@ static const struct pvblk_chr_cmd {
 	{ VHOST_BLK_SET_BACKEND, pvblk_chr_set_backend },
 	{ VHOST_BLK_SET_SERIAL, pvblk_chr_set_serial },
 	{ VHOST_SET_NWORKERS, pvblk_chr_set_nworkers },
+	{ VHOST_BLK_RESIZE, pvblk_chr_resize },
 	{ VHOST_VDPA_GET_CONFIG, pvblk_chr_get_config },
 	{ VHOST_VDPA_SET_CONFIG, pvblk_chr_set_config },
 	{ VHOST_VDPA_GET_CONFIG_SIZE, pvblk_chr_get_config_size },

@@ -36,6 +36,7 @@ int pvblk_dev_init(struct pvblk_dev *dev, unsigned int queues)
 {
 	struct pvdev *pvdev = &dev->pvdev;
 
+	spin_lock_init(&dev->config_lock);
 	dev->config.wce = 1;
 	pvdev->module = PVBLK_MODULE;
 	pvdev->ops = &pvblk_ops;
@@ -164,7 +165,10 @@ void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
 	pvblk_config_fill(dev, &config);
 	pvblk_config_fill_topology(&dev->target, &config);
 	pvblk_config_fill_ranges(&dev->target, &config);
+	spin_lock(&dev->config_lock);
 	dev->config = config;
+	dev->generation++;
+	spin_unlock(&dev->config_lock);
 	dev->features = pvblk_target_features(&dev->target);
 }
 
@@ -270,6 +274,45 @@ void pvblk_dev_update_cache_mode(struct pvblk_dev *dev)
 }
 
 /**
+ * pvblk_dev_store_sectors() - how large a device's store makes it now
+ * @dev: the device
+ * @store: its store
+ *
+ * Return: units of 512 bytes, in whole blocks of the device.
+ */
+u64 pvblk_dev_store_sectors(const struct pvblk_dev *dev,
+			    const struct pvblk_store *store)
+{
+	return round_down(pvblk_store_bytes(store),
+			  dev->target.block_mask + 1) >> SECTOR_SHIFT;
+}
+
+/**
+ * pvblk_dev_resize() - take up the size that a device's store has now
+ * @dev: the device
+ * @store: its store
+ *
+ * The driver is told of a change. Requests that were started before may still
+ * go where the store was larger; the store refuses them itself.
+ *
+ * Context: may sleep.
+ */
+void pvblk_dev_resize(struct pvblk_dev *dev, const struct pvblk_store *store)
+{
+	u64 sectors = pvblk_dev_store_sectors(dev, store);
+
+	if (sectors == dev->target.sectors)
+		return;
+
+	WRITE_ONCE(dev->target.sectors, sectors);
+	spin_lock(&dev->config_lock);
+	dev->config.capacity = (__force __virtio64)cpu_to_le64(sectors);
+	dev->generation++;
+	spin_unlock(&dev->config_lock);
+	dev->changed(dev);
+}
+
+/**
  * pvblk_dev_get_config() - read the configuration space
  * @dev: the device
  * @offset: first byte
@@ -277,18 +320,20 @@ void pvblk_dev_update_cache_mode(struct pvblk_dev *dev)
  * @len: bytes
  *
  * No lock is taken that is held while a store is waited for: the caller's may
- * be one that the whole host's vDPA management waits for. One byte alone ever
- * changes.
+ * be one that the whole host's vDPA management waits for.
  *
- * Context: any.
+ * Context: process context.
  */
-void pvblk_dev_get_config(const struct pvblk_dev *dev, unsigned int offset,
+void pvblk_dev_get_config(struct pvblk_dev *dev, unsigned int offset,
 			  void *buf, unsigned int len)
 {
-	if (offset > sizeof(dev->config) || len > sizeof(dev->config) - offset)
+	if (offset > sizeof(dev->config) || len > sizeof(dev->config) - offset) {
 		memset(buf, 0, len);
-	else
-		memcpy(buf, (const u8 *)&dev->config + offset, len);
+		return;
+	}
+	spin_lock(&dev->config_lock);
+	memcpy(buf, (const u8 *)&dev->config + offset, len);
+	spin_unlock(&dev->config_lock);
 }
 
 /**

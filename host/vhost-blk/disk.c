@@ -285,6 +285,36 @@ CONFIGFS_ATTR(pvblk_disk_, serial);
 CONFIGFS_ATTR(pvblk_disk_, memory);
 CONFIGFS_ATTR(pvblk_disk_, discard);
 
+/* Whether the store has another size than the guest was told. */
+static ssize_t pvblk_disk_resize_show(struct config_item *item, char *page)
+{
+	struct pvblk_disk *disk = to_pvblk_disk(item);
+	bool differs;
+
+	mutex_lock(&disk->lock);
+	differs = disk->dev && pvblk_vdpa_resize(disk->dev, &disk->store, true);
+	mutex_unlock(&disk->lock);
+	return sprintf(page, "%d\n", differs);
+}
+
+static ssize_t pvblk_disk_resize_store(struct config_item *item,
+				       const char *page, size_t count)
+{
+	struct pvblk_disk *disk = to_pvblk_disk(item);
+	unsigned int val;
+	int err;
+
+	err = pvblk_parse(disk, "resize", page, 1, 1, &val);
+	if (err)
+		return err;
+	mutex_lock(&disk->lock);
+	if (disk->dev)
+		pvblk_vdpa_resize(disk->dev, &disk->store, false);
+	mutex_unlock(&disk->lock);
+	return count;
+}
+CONFIGFS_ATTR(pvblk_disk_, resize);
+
 static struct configfs_attribute *pvblk_disk_attrs[] = {
 	&pvblk_disk_attr_path,
 	&pvblk_disk_attr_queues,
@@ -295,6 +325,7 @@ static struct configfs_attribute *pvblk_disk_attrs[] = {
 	&pvblk_disk_attr_serial,
 	&pvblk_disk_attr_memory,
 	&pvblk_disk_attr_discard,
+	&pvblk_disk_attr_resize,
 	NULL,
 };
 

@@ -41,9 +41,12 @@ static bool pvblk_misaligned(const struct pvblk_io *io)
  */
 u8 pvblk_check_sectors(const struct pvblk_target *t, u64 sector, u64 sectors)
 {
+	/* The disk may be resized meanwhile. */
+	u64 end = READ_ONCE(t->sectors);
+
 	if ((sector | sectors) & (t->block_mask >> SECTOR_SHIFT))
 		return VIRTIO_BLK_S_IOERR;
-	if (sector > t->sectors || sectors > t->sectors - sector)
+	if (sector > end || sectors > end - sector)
 		return VIRTIO_BLK_S_IOERR;
 	return VIRTIO_BLK_S_OK;
 }

@@ -188,6 +188,26 @@ err_disk:
 	return err;
 }
 
+/**
+ * pvblk_vdpa_resize() - take up the size that a disk's store has now
+ * @v: the device made of the disk
+ * @store: the store
+ * @look: change nothing
+ *
+ * Context: &pvblk_disk.lock held, so the device stays.
+ * Return: true if the size is another one.
+ */
+bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
+		       bool look)
+{
+	bool differs = pvblk_dev_store_sectors(&v->dev, store) !=
+		       v->dev.target.sectors;
+
+	if (!look)
+		pvblk_dev_resize(&v->dev, store);
+	return differs;
+}
+
 /* Waits until the VMM has closed the device; that is the bus's way. */
 static void pvblk_vdpa_del(struct vdpa_mgmt_dev *mdev, struct vdpa_device *vdpa)
 {

@@ -407,6 +407,11 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 	pvblk_dev_set_config(&to_pvblk_vdpa(vdpa)->dev, offset, buf, len);
 }
 
+static u32 pvblk_get_generation(struct vdpa_device *vdpa)
+{
+	return READ_ONCE(to_pvblk_vdpa(vdpa)->dev.generation);
+}
+
 static int pvblk_table_fill(struct pvmem_table *t, struct vhost_iotlb *iotlb)
 {
 	struct vhost_iotlb_map *map;
@@ -513,6 +518,7 @@ const struct vdpa_config_ops pvblk_vdpa_ops = {
 	.get_config_size = pvblk_get_config_size,
 	.get_config = pvblk_get_config,
 	.set_config = pvblk_set_config,
+	.get_generation = pvblk_get_generation,
 	.set_map = pvblk_set_map,
 	.reset_map = pvblk_reset_map,
 	.bind_mm = pvblk_bind_mm,

@@ -23,6 +23,9 @@
 /* What VIRTIO_BLK_T_GET_ID answers. */
 #define VHOST_BLK_SET_SERIAL	_IOW(VHOST_VIRTIO, 0xFE, char[VIRTIO_BLK_ID_BYTES])
 
+/* Take up the size that the store has now. */
+#define VHOST_BLK_RESIZE	_IO(VHOST_VIRTIO, 0xFC)
+
 /*
  * How many threads serve the queues, in turn, from the next start on; without it
  * each queue has its own.

@@ -187,6 +187,40 @@ on_tmpfs() {
 	rm "$file"
 }
 
+# grown_to MIB - the disk is that large
+grown_to() {
+	[ "$(cat "/sys/block/$DEV/size")" = $(($1 * 2048)) ]
+}
+
+# What becomes of the store reaches the disk when it is told.
+resized() {
+	local file=/dev/shm/loopfile dev
+
+	modprobe loop
+	truncate -s 32M "$file"
+	dev=$(losetup -f --show "$file")
+	attach "$dev" queues=2
+	grown_to 32
+	truncate -s 48M "$file"
+	same "$(cat "$DISKS/loop0/resize")" 0 resize
+	losetup -c "$dev"
+	grown_to 32
+	same "$(cat "$DISKS/loop0/resize")" 1 resize
+	echo 1 >"$DISKS/loop0/resize"
+	await "$LIMIT" grown_to 48
+	dd if=/dev/urandom of="/dev/$DEV" bs=1M seek=40 count=4 oflag=direct status=none
+	truncate -s 16M "$file"
+	losetup -c "$dev"
+	refused "Input/output error" dd if="/dev/$DEV" of=/dev/null bs=1M skip=20 count=1 \
+		iflag=direct status=none
+	echo 1 >"$DISKS/loop0/resize"
+	await "$LIMIT" grown_to 16
+	refused "Numerical result out of range" set_attr loop0 resize 0
+	detach
+	losetup -d "$dev"
+	rm "$file"
+}
+
 on_brd() {
 	modprobe -q brd rd_nr=1 rd_size=65536 || return 4
 	attach /dev/ram0 queues=2
@@ -272,7 +306,7 @@ removal_under_load() {
 }
 
 TESTS="looks block_size fio_verified fio_queues fio_small_ring fio_pa both_ends ext4 on_tmpfs
-	on_brd readonly_disk the_end store_errors rebind removal_under_load"
+	resized on_brd readonly_disk the_end store_errors rebind removal_under_load"
 [ $# = 0 ] || TESTS="$*"
 
 ktap_plan "$(wc -w <<<"$TESTS")"

@@ -216,6 +216,41 @@ static int config_write(void *ctx)
 	return 0;
 }
 
+/* The store grows and shrinks beneath a disk that is in use. */
+static int resized(void *ctx)
+{
+	struct env *e = ctx;
+	uint64_t before = blk_capacity(&e->b), grown = before + 2048, now;
+	uint8_t *buf = gmem_alloc(&e->b.mem, LEN, LEN);
+	struct pollfd p = { .fd = e->b.config_fd, .events = POLLIN };
+	uint64_t n;
+
+	if (!env_store_is_file(e))
+		SKIP("the store has its size");
+	EXPECT(e, -ENXIO, VHOST_BLK_RESIZE, NULL);
+	CHECK_OK(blk_start(&e->b));
+	EXPECT(e, 0, VHOST_BLK_RESIZE, NULL);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_EQ(truncate(e->store, grown * SECTOR_SIZE), 0);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_IN, before, buf, LEN), VIRTIO_BLK_S_IOERR);
+	EXPECT(e, 0, VHOST_BLK_RESIZE, NULL);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(read(e->b.config_fd, &n, sizeof(n)), sizeof(n));
+	CHECK_OK(vdpa_get_config(&e->b.v, 0, &now, sizeof(now)));
+	CHECK_EQ(le64toh(now), grown);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_OUT, grown - LEN / SECTOR_SIZE, buf, LEN),
+		 VIRTIO_BLK_S_OK);
+
+	/* Until the disk is told, what is cut off reads as zeroes. */
+	CHECK_EQ(truncate(e->store, before * SECTOR_SIZE), 0);
+	memset(buf, 1, LEN);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_IN, before, buf, LEN), VIRTIO_BLK_S_OK);
+	CHECK(bytes_check(buf, LEN, 0) < 0, "not zeroes");
+	EXPECT(e, 0, VHOST_BLK_RESIZE, NULL);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_IN, before, buf, LEN), VIRTIO_BLK_S_IOERR);
+	return env_verify(e);
+}
+
 static int config_event(void *ctx)
 {
 	struct env *e = ctx;
@@ -301,6 +336,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(config_bounds),
 	KTAP_TEST(config_write),
 	KTAP_TEST(config_event),
+	KTAP_TEST(resized),
 	KTAP_TEST(workers_number),
 };
 
