@@ -164,6 +164,7 @@ struct pvblk_bounce {
  * @done: in the queue's list when all its parts have ended
  * @q: its queue
  * @view: guest memory at its pop
+ * @popped_at: when that was
  * @head: its chain
  * @status: VIRTIO_BLK_S_*
  * @write_guest: its data goes to guest memory
@@ -186,6 +187,7 @@ struct pvblk_req {
 	struct llist_node done;
 	struct pvblk_queue *q;
 	struct pvdev_view *view;
+	u64 popped_at;
 	u16 head;
 	u8 status;
 	bool write_guest;

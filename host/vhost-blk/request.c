@@ -189,6 +189,7 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	struct pvmem_seg *last = &c->seg[c->nout + c->nin - 1];
 
 	req->view = view;
+	req->popped_at = req->q->vq.now;
 	req->head = c->head;
 	req->status = VIRTIO_BLK_S_OK;
 	req->write_guest = false;
@@ -286,6 +287,18 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 	return 0;
 }
 
+static void pvblk_req_count(const struct pvblk_req *req)
+{
+	struct pvdev_vq *vq = &req->q->vq;
+	u32 bytes = req->status == VIRTIO_BLK_S_OK ? req->bytes : 0;
+
+	pvdev_vq_account(vq, req->popped_at, req->write_guest ? bytes : 0,
+			 req->write_guest ? 0 : bytes);
+	if (unlikely(req->status != VIRTIO_BLK_S_OK))
+		pvstats_add(&vq->stats, req->status == VIRTIO_BLK_S_UNSUPP ?
+			    PVSTATS_UNSUPP : PVSTATS_IOERR, 1);
+}
+
 static void pvblk_req_complete(struct pvblk_req *req)
 {
 	struct pvdev_vq *vq = &req->q->vq;
@@ -303,6 +316,7 @@ static void pvblk_req_complete(struct pvblk_req *req)
 	if ((req->status != VIRTIO_BLK_S_OK || !req->write_guest) && len > 1)
 		len = 0;
 	pvring_complete(&vq->ring, req->head, len);
+	pvblk_req_count(req);
 }
 
 /* Commands that know of no FUA are durable once a flush after them is done. */

@@ -9,6 +9,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 #include <linux/vhost_types.h>
+#include <net/netlink.h>
 #include <uapi/linux/vdpa.h>
 
 #include "vdpa.h"
@@ -407,6 +408,34 @@ static void pvblk_set_config(struct vdpa_device *vdpa, unsigned int offset,
 	pvblk_dev_set_config(&to_pvblk_vdpa(vdpa)->dev, offset, buf, len);
 }
 
+static int pvblk_put_stat(struct sk_buff *msg, const char *name, u64 value)
+{
+	return nla_put_string(msg, VDPA_ATTR_DEV_VENDOR_ATTR_NAME, name) ?:
+	       nla_put_u64_64bit(msg, VDPA_ATTR_DEV_VENDOR_ATTR_VALUE, value,
+				 VDPA_ATTR_PAD);
+}
+
+static int pvblk_get_vendor_vq_stats(struct vdpa_device *vdpa, u16 idx,
+				     struct sk_buff *msg,
+				     struct netlink_ext_ack *extack)
+{
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
+	struct pvstats_values values;
+	unsigned int i;
+	int err;
+
+	if (idx >= v->dev.pvdev.nvqs) {
+		NL_SET_ERR_MSG(extack, "no such queue");
+		return -EINVAL;
+	}
+
+	pvstats_read(&pvblk_vdpa_queue(v, idx)->vq.stats, &values);
+	err = pvblk_put_stat(msg, "kicks", values.kicks);
+	for (i = 0; i < PVSTATS_COUNTERS && !err; i++)
+		err = pvblk_put_stat(msg, pvstats_names[i], values.n[i]);
+	return err;
+}
+
 static u32 pvblk_get_generation(struct vdpa_device *vdpa)
 {
 	return READ_ONCE(to_pvblk_vdpa(vdpa)->dev.generation);
@@ -500,6 +529,7 @@ const struct vdpa_config_ops pvblk_vdpa_ops = {
 	.get_vq_ready = pvblk_get_vq_ready,
 	.set_vq_state = pvblk_set_vq_state,
 	.get_vq_state = pvblk_get_vq_state,
+	.get_vendor_vq_stats = pvblk_get_vendor_vq_stats,
 	.get_vq_align = pvblk_get_vq_align,
 	.get_vq_group = pvblk_get_vq_group,
 	.get_device_features = pvblk_get_device_features,

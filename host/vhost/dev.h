@@ -9,6 +9,7 @@
 #include <linux/wait.h>
 
 #include "ring.h"
+#include "stats.h"
 #include "worker.h"
 
 struct eventfd_ctx;
@@ -61,6 +62,8 @@ enum pvdev_area {
  * @broken: the driver broke it; stopping heals it
  * @ring: the ring, valid from start to reset
  * @batch: what pops fill, likewise
+ * @now: in ns of the monotonic clock, at the last pop or the last reap
+ * @stats: what it counts
  * @mem_lock: protects @view, @mapped, @map and the ring's addresses. User memory is
  *	reached under it with page faults disabled, because it is taken by those
  *	who hold the mmap lock.
@@ -92,6 +95,8 @@ struct pvdev_vq {
 	bool broken;
 	struct pvring ring;
 	struct pvring_batch *batch;
+	u64 now;
+	struct pvstats stats;
 
 	struct mutex mem_lock;
 	struct pvdev_view *view;
@@ -160,6 +165,7 @@ void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_stop(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
+void pvdev_vq_wake(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
 void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS],
@@ -176,6 +182,7 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view);
 void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 		    struct pvdev_view *view);
+void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out);
 void pvdev_vq_publish(struct pvdev_vq *vq);
 void pvdev_vq_busy(struct pvdev_vq *vq);
 bool pvdev_vq_idle(struct pvdev_vq *vq);

@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 
 #include "dev.h"
+#include "trace.h"
 
 /* Chains per pop. */
 #define PVDEV_BATCH	64
@@ -49,6 +50,7 @@ static bool pvdev_vq_turn(struct pvwork *work)
 static void pvdev_vq_tell_broken(struct pvdev_vq *vq)
 {
 	vq->broken = true;
+	pvstats_add(&vq->stats, PVSTATS_BROKEN, 1);
 	vq->dev->ops->broken(vq);
 
 	spin_lock_bh(&vq->call_lock);
@@ -84,6 +86,7 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 	spin_lock_init(&vq->call_lock);
 	init_llist_head(&vq->done);
 	init_waitqueue_head(&vq->wait);
+	pvstats_init(&vq->stats);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_init);
 
@@ -218,7 +221,7 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 		return;
 
 	pvdev_vq_stop_turns(vq);
-	pvdev_vq_kick(vq);
+	pvdev_vq_wake(vq);
 	wait_event(vq->wait, pvdev_vq_drained(vq));
 	if (READ_ONCE(pvdev_vq_worker(vq)->killed))
 		pvdev_vq_drop(vq);
@@ -254,7 +257,7 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 
 	/* Chains may be there already, and the kick for them gone by. */
 	if (!err)
-		pvdev_vq_kick(vq);
+		pvdev_vq_wake(vq);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_resume);
@@ -317,12 +320,12 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 EXPORT_SYMBOL_GPL(pvdev_vq_reset);
 
 /**
- * pvdev_vq_kick() - the driver made chains available
+ * pvdev_vq_wake() - have a queue's worker look at it
  * @vq: the queue
  *
  * Context: any, also hard interrupts.
  */
-void pvdev_vq_kick(struct pvdev_vq *vq)
+void pvdev_vq_wake(struct pvdev_vq *vq)
 {
 	struct pvworker *w;
 
@@ -331,6 +334,19 @@ void pvdev_vq_kick(struct pvdev_vq *vq)
 	if (w)
 		pvworker_queue(w, &vq->work);
 	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_wake);
+
+/**
+ * pvdev_vq_kick() - the driver made chains available
+ * @vq: the queue
+ *
+ * Context: any, also hard interrupts.
+ */
+void pvdev_vq_kick(struct pvdev_vq *vq)
+{
+	atomic64_inc(&vq->stats.kicks);
+	pvdev_vq_wake(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_kick);
 
@@ -347,7 +363,7 @@ void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node)
 	rcu_read_lock();
 	if (llist_add(node, &vq->done)) {
 		if (READ_ONCE(vq->turning) != current)
-			pvdev_vq_kick(vq);
+			pvdev_vq_wake(vq);
 		/* llist_add() is a full barrier, as wait_event() needs it. */
 		if (waitqueue_active(&vq->wait))
 			wake_up(&vq->wait);
@@ -495,6 +511,7 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why)
 
 	pvdev_warn(vq->dev, "queue %u is broken until a reset: %s\n", vq->index,
 		   why);
+	trace_pvio_broken(vq, why);
 	pvdev_vq_tell_broken(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_break);

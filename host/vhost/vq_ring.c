@@ -7,9 +7,11 @@
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "dev.h"
+#include "trace.h"
 
 /* Memory that is gone again that often is being taken away on purpose. */
 #define PVDEV_TRIES_MAX	16
@@ -128,6 +130,19 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 	return false;
 }
 
+static void pvdev_vq_count_pop(struct pvdev_vq *vq, unsigned int n)
+{
+	struct pvstats *s = &vq->stats;
+
+	vq->now = ktime_get_ns();
+	u64_stats_update_begin(&s->sync);
+	u64_stats_add(&s->n[PVSTATS_CHAINS], n);
+	u64_stats_inc(&s->n[PVSTATS_BATCHES]);
+	u64_stats_update_end(&s->sync);
+	pvstats_max(s, PVSTATS_DEPTH_MAX, vq->ring.inflight);
+	trace_pvio_pop(vq, n);
+}
+
 /**
  * pvdev_vq_pop() - take chains into the queue's batch
  * @vq: the queue, its lock held
@@ -154,6 +169,8 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 			refcount_add(ret, &vq->view->ref);
 		}
 	} while (pvdev_vq_leave(vq, ret));
+	if (ret > 0)
+		pvdev_vq_count_pop(vq, ret);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_pop);
@@ -173,11 +190,36 @@ void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 
 	lockdep_assert_held(&vq->lock);
 	pvring_unpop(&vq->ring, vq->batch, from);
+	pvstats_add(&vq->stats, PVSTATS_CHAINS, -(u64)(vq->batch->n - from));
 	for (i = from; i < vq->batch->n; i++)
 		pvdev_view_put(view);
 	vq->batch->n = from;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_unpop);
+
+/**
+ * pvdev_vq_account() - count a chain that is being completed
+ * @vq: the queue, its lock held
+ * @popped_at: &pvdev_vq.now after its pop
+ * @in: bytes of data written into guest memory
+ * @out: bytes of data read from guest memory
+ *
+ * Context: worker.
+ */
+void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out)
+{
+	struct pvstats *s = &vq->stats;
+	u64 ns = vq->now - popped_at;
+
+	pvstats_latency(s, ns);
+	u64_stats_update_begin(&s->sync);
+	u64_stats_inc(&s->n[PVSTATS_COMPLETED]);
+	u64_stats_add(&s->n[PVSTATS_BYTES_IN], in);
+	u64_stats_add(&s->n[PVSTATS_BYTES_OUT], out);
+	u64_stats_update_end(&s->sync);
+	trace_pvio_complete(vq, ns, in, out);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_account);
 
 static void pvdev_vq_call(struct pvdev_vq *vq)
 {
@@ -214,6 +256,8 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 
 	if (ret > 0)
 		pvdev_vq_call(vq);
+	pvstats_add(&vq->stats, ret > 0 ? PVSTATS_CALLS : PVSTATS_SUPPRESSED, 1);
+	trace_pvio_notify(vq, ret > 0);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_publish);
 
