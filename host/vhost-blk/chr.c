@@ -349,6 +349,7 @@ static const struct pvchr_ops pvblk_chr_ops = {
 
 static void pvblk_chr_close(struct pvblk_chr *b)
 {
+	pvdev_unregister(&b->dev.pvdev);
 	pvchr_release(&b->chr);
 	pvblk_dev_destroy(&b->dev);
 	ida_free(&pvblk_chr_ids, b->id);
@@ -372,6 +373,7 @@ static int pvblk_chr_make(struct pvblk_chr *b)
 	b->dev.queue_size = PVBLK_QUEUE_SIZE_MAX;
 	b->dev.changed = pvblk_chr_changed;
 	b->dev.pvdev.name = b->name;
+	b->dev.pvdev.front = "node";
 	b->dev.pvdev.limit = &pvblk_chr_limit;
 	b->dev.pvdev.kind = PVMEM_USER;
 	b->dev.pvdev.unmapped = "its ring is not in the memory of the VMM";
@@ -404,6 +406,7 @@ static int pvblk_chr_open(struct inode *inode, struct file *file)
 	if (err)
 		goto err_make;
 
+	pvdev_register(&b->dev.pvdev);
 	file->private_data = b;
 	return 0;
 

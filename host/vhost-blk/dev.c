@@ -7,6 +7,7 @@
 #include <linux/virtio_ring.h>
 
 #include "file.h"
+#include "netlink.h"
 
 const u64 pvblk_features =
 	BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
@@ -310,6 +311,7 @@ void pvblk_dev_resize(struct pvblk_dev *dev, const struct pvblk_store *store)
 	dev->generation++;
 	spin_unlock(&dev->config_lock);
 	dev->changed(dev);
+	pvdev_tell(&dev->pvdev, PVIO_CMD_DEV_CHANGE_NTF);
 }
 
 /**

@@ -117,6 +117,7 @@ static struct pvblk_vdpa *pvblk_vdpa_alloc(struct pvblk_disk *disk,
 	v->dev.changed = pvblk_vdpa_changed;
 	pvdev = &v->dev.pvdev;
 	pvdev->name = dev_name(&vdpa->dev);
+	pvdev->front = "vdpa";
 	pvdev->kind = use_va ? PVMEM_USER : PVMEM_PHYS;
 	pvdev->unmapped = pvblk_unmapped[pvdev->kind];
 	err = pvblk_dev_init(&v->dev, disk->queues);
@@ -176,6 +177,7 @@ static int pvblk_vdpa_add(struct vdpa_mgmt_dev *mdev, const char *name,
 	if (err)
 		goto err_register;
 
+	pvdev_register(&v->dev.pvdev);
 	disk->dev = v;
 	mutex_unlock(&disk->lock);
 	return 0;
@@ -218,6 +220,7 @@ static void pvblk_vdpa_del(struct vdpa_mgmt_dev *mdev, struct vdpa_device *vdpa)
 	_vdpa_unregister_device(vdpa);
 	/* A driver that failed half way may have left it running. */
 	pvblk_vdpa_reset(v);
+	pvdev_unregister(&v->dev.pvdev);
 	put_device(&vdpa->dev);
 
 	mutex_lock(&disk->lock);

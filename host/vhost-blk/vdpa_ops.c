@@ -291,6 +291,8 @@ static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 		v->identity = true;
 	}
 
+	WRITE_ONCE(v->dev.pvdev.features, v->dev.driver_features);
+	pvdev_set_owner(&v->dev.pvdev, !v->identity);
 	pvblk_dev_update_cache_mode(&v->dev);
 	for (i = 0; i < v->dev.pvdev.nvqs; i++) {
 		err = v->ready[i] ? pvblk_start_queue(v, i) : 0;
@@ -339,6 +341,8 @@ void pvblk_vdpa_reset(struct pvblk_vdpa *v)
 		pvdev_clear_table(pvdev);
 	v->identity = false;
 	v->suspended = false;
+	WRITE_ONCE(v->dev.pvdev.features, 0);
+	pvdev_set_owner(&v->dev.pvdev, false);
 	WRITE_ONCE(v->status, 0);
 	mutex_unlock(&pvdev->control);
 

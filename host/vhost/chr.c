@@ -22,6 +22,7 @@ static long pvchr_set_owner(struct pvchr *c, void __user *argp)
 
 	mmgrab(current->mm);
 	c->mm = current->mm;
+	pvdev_set_owner(c->dev, true);
 	return 0;
 }
 
@@ -31,9 +32,11 @@ static void pvchr_reset(struct pvchr *c)
 	pvchr_vring_reset(c);
 	pvdev_clear_table(c->dev);
 	c->acked = 0;
+	WRITE_ONCE(c->dev->features, 0);
 	if (c->mm)
 		mmdrop(c->mm);
 	c->mm = NULL;
+	pvdev_set_owner(c->dev, false);
 }
 
 static long pvchr_reset_owner(struct pvchr *c, void __user *argp)
@@ -70,6 +73,7 @@ static long pvchr_set_features(struct pvchr *c, void __user *argp)
 		return -EBUSY;
 
 	c->acked = features;
+	WRITE_ONCE(c->dev->features, features);
 	return 0;
 }
 

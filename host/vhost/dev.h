@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 
 #include "ring.h"
@@ -125,6 +126,12 @@ struct pvdev_vq {
  * @kind: how guest memory is reached
  * @unmapped: the end of a sentence about a ring in memory that is not mapped,
  *	with the remedy
+ * @front: how it is configured, for those who look at it
+ * @id: tells it from others; 0: nobody can see it
+ * @node: among those that can be seen
+ * @owner: the process that uses it; NULL: none
+ * @uid: of that process
+ * @features: what the driver accepted
  * @nvqs: queues
  * @vqs: the queues, each in a structure of the backend
  * @control: held by a backend that starts, stops or configures queues; no turn
@@ -140,6 +147,12 @@ struct pvdev {
 	const struct pvdev_ops *ops;
 	enum pvmem_kind kind;
 	const char *unmapped;
+	const char *front;
+	u32 id;
+	struct list_head node;
+	struct pid *owner;
+	kuid_t uid;
+	u64 features;
 	unsigned int nvqs;
 	struct pvdev_vq **vqs;
 	struct mutex control;
@@ -151,6 +164,9 @@ struct pvdev {
 
 void pvdev_init(struct pvdev *dev);
 void pvdev_destroy(struct pvdev *dev);
+void pvdev_register(struct pvdev *dev);
+void pvdev_unregister(struct pvdev *dev);
+void pvdev_set_owner(struct pvdev *dev, bool me);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
 void pvdev_clear_table(struct pvdev *dev);

@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/module.h>
 
+#include "netlink.h"
 #include "worker.h"
 
 static int __init pvio_vhost_init(void)
 {
-	return pvworker_init();
+	int err;
+
+	err = pvworker_init();
+	if (err)
+		return err;
+	err = pvnetlink_init();
+	if (err)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	pvworker_exit();
+	return err;
 }
 
 static void __exit pvio_vhost_exit(void)
 {
+	pvnetlink_exit();
 	pvworker_exit();
 }
 

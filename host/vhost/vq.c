@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 
 #include "dev.h"
+#include "netlink.h"
 #include "trace.h"
 
 /* Chains per pop. */
@@ -512,6 +513,7 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why)
 	pvdev_warn(vq->dev, "queue %u is broken until a reset: %s\n", vq->index,
 		   why);
 	trace_pvio_broken(vq, why);
+	pvdev_vq_tell(vq, why);
 	pvdev_vq_tell_broken(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_break);

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: devices and queues with what they count, and
+ * events. Whoever may not administer the network sees devices of his own alone:
+ * rates and latencies tell much of a neighbour.
+ */
+#include <linux/cred.h>
+#include <linux/export.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <net/genetlink.h>
+
+#include "dev.h"
+#include "netlink.h"
+
+static DEFINE_MUTEX(pvdevs_lock);
+static LIST_HEAD(pvdevs);
+static u32 pvdevs_next = 1;
+
+static struct genl_family pvnetlink_family;
+
+static const char * const pvnetlink_memory[] = {
+	[PVMEM_USER] = "va",
+	[PVMEM_PHYS] = "pa",
+	[PVMEM_KERN] = "kernel",
+};
+
+static bool pvnetlink_may_see(struct sk_buff *skb, const struct pvdev *dev)
+{
+	return netlink_capable(skb, CAP_NET_ADMIN) ||
+	       (dev->owner && uid_eq(dev->uid, current_uid()));
+}
+
+static int pvnetlink_put_dev(struct sk_buff *msg, const struct pvdev *dev)
+{
+	int err;
+
+	err = nla_put_u32(msg, PVIO_A_DEV_ID, dev->id) ?:
+	      nla_put_string(msg, PVIO_A_DEV_NAME, dev->name) ?:
+	      nla_put_string(msg, PVIO_A_DEV_MODULE, dev->module) ?:
+	      nla_put_string(msg, PVIO_A_DEV_FRONT, dev->front) ?:
+	      nla_put_string(msg, PVIO_A_DEV_MEMORY,
+			     pvnetlink_memory[dev->kind]) ?:
+	      nla_put_u32(msg, PVIO_A_DEV_QUEUES, dev->nvqs) ?:
+	      nla_put_u64_64bit(msg, PVIO_A_DEV_FEATURES,
+				READ_ONCE(dev->features), PVIO_A_DEV_PAD);
+	if (err || !dev->owner)
+		return err;
+	return nla_put_u32(msg, PVIO_A_DEV_PID, pid_vnr(dev->owner)) ?:
+	       nla_put_u32(msg, PVIO_A_DEV_UID,
+			   from_kuid_munged(current_user_ns(), dev->uid));
+}
+
+static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)
+{
+	struct pvstats_values values;
+	struct nlattr *nest;
+	unsigned int i;
+	int err = 0;
+
+	nest = nla_nest_start(msg, PVIO_A_QUEUE_STATS);
+	if (!nest)
+		return -EMSGSIZE;
+	pvstats_read(&vq->stats, &values);
+	for (i = 0; i < PVSTATS_COUNTERS && !err; i++)
+		err = nla_put_u64_64bit(msg, PVIO_A_STATS_CHAINS + i,
+					values.n[i], PVIO_A_STATS_PAD);
+	err = err ?: nla_put_u64_64bit(msg, PVIO_A_STATS_KICKS, values.kicks,
+				       PVIO_A_STATS_PAD) ?:
+	      nla_put(msg, PVIO_A_STATS_LATENCY, sizeof(values.latency),
+		      values.latency);
+	if (err)
+		return err;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/* Of a queue that changes meanwhile the answer may be of both states. */
+static u32 pvnetlink_state(const struct pvdev_vq *vq)
+{
+	return (READ_ONCE(vq->batch) ? PVIO_QUEUE_STARTED : 0) |
+	       (READ_ONCE(vq->running) ? PVIO_QUEUE_RUNNING : 0) |
+	       (READ_ONCE(vq->broken) ? PVIO_QUEUE_BROKEN : 0);
+}
+
+static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq)
+{
+	return nla_put_u32(msg, PVIO_A_QUEUE_DEV_ID, vq->dev->id) ?:
+	       nla_put_string(msg, PVIO_A_QUEUE_DEV_NAME, vq->dev->name) ?:
+	       nla_put_u32(msg, PVIO_A_QUEUE_INDEX, vq->index) ?:
+	       nla_put_u32(msg, PVIO_A_QUEUE_SIZE,
+			   READ_ONCE(vq->config.num)) ?:
+	       nla_put_u32(msg, PVIO_A_QUEUE_STATE, pvnetlink_state(vq)) ?:
+	       nla_put_u32(msg, PVIO_A_QUEUE_INFLIGHT,
+			   READ_ONCE(vq->ring.inflight)) ?:
+	       pvnetlink_put_stats(msg, vq);
+}
+
+/* The first device at or behind an id; devices are in the order of their ids. */
+static struct pvdev *pvnetlink_next(u32 id)
+{
+	struct pvdev *dev;
+
+	list_for_each_entry(dev, &pvdevs, node)
+		if (dev->id >= id)
+			return dev;
+	return NULL;
+}
+
+static int pvnetlink_dev_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	struct pvdev *dev;
+	int err = -ENOENT;
+	void *hdr;
+	u32 id;
+
+	if (!info->attrs[PVIO_A_DEV_ID]) {
+		GENL_SET_ERR_MSG(info, "which device?");
+		return -EINVAL;
+	}
+	id = nla_get_u32(info->attrs[PVIO_A_DEV_ID]);
+	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &pvnetlink_family, 0,
+				PVIO_CMD_DEV_GET);
+
+	mutex_lock(&pvdevs_lock);
+	dev = pvnetlink_next(id);
+	if (dev && dev->id == id && pvnetlink_may_see(skb, dev))
+		err = hdr ? pvnetlink_put_dev(msg, dev) : -EMSGSIZE;
+	mutex_unlock(&pvdevs_lock);
+	if (err) {
+		GENL_SET_ERR_MSG(info, "no such device");
+		nlmsg_free(msg);
+		return err;
+	}
+	genlmsg_end(msg, hdr);
+	return genlmsg_reply(msg, info);
+}
+
+static void *pvnetlink_dump_put(struct sk_buff *skb,
+				struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			   &pvnetlink_family, NLM_F_MULTI, cmd);
+}
+
+static int pvnetlink_dev_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct pvdev *dev;
+
+	mutex_lock(&pvdevs_lock);
+	while ((dev = pvnetlink_next(cb->args[0]))) {
+		void *hdr;
+
+		if (pvnetlink_may_see(cb->skb, dev)) {
+			hdr = pvnetlink_dump_put(skb, cb, PVIO_CMD_DEV_GET);
+			if (!hdr)
+				break;
+			if (pvnetlink_put_dev(skb, dev)) {
+				genlmsg_cancel(skb, hdr);
+				break;
+			}
+			genlmsg_end(skb, hdr);
+		}
+		cb->args[0] = dev->id + 1;
+	}
+	mutex_unlock(&pvdevs_lock);
+	return skb->len;
+}
+
+/* Returns false when the message is full. */
+static bool pvnetlink_dump_queues(struct sk_buff *skb,
+				  struct netlink_callback *cb,
+				  const struct pvdev *dev)
+{
+	for (; cb->args[1] < dev->nvqs; cb->args[1]++) {
+		void *hdr = pvnetlink_dump_put(skb, cb, PVIO_CMD_QUEUE_GET);
+
+		if (!hdr)
+			return false;
+		if (pvnetlink_put_queue(skb, dev->vqs[cb->args[1]])) {
+			genlmsg_cancel(skb, hdr);
+			return false;
+		}
+		genlmsg_end(skb, hdr);
+	}
+	cb->args[1] = 0;
+	return true;
+}
+
+static int pvnetlink_queue_dump(struct sk_buff *skb,
+				struct netlink_callback *cb)
+{
+	struct pvdev *dev;
+
+	mutex_lock(&pvdevs_lock);
+	while ((dev = pvnetlink_next(cb->args[0]))) {
+		/* The one that was under way may be gone. */
+		if (dev->id != cb->args[0])
+			cb->args[1] = 0;
+		cb->args[0] = dev->id;
+		if (pvnetlink_may_see(cb->skb, dev) &&
+		    !pvnetlink_dump_queues(skb, cb, dev))
+			break;
+		cb->args[0]++;
+	}
+	mutex_unlock(&pvdevs_lock);
+	return skb->len;
+}
+
+static const struct nla_policy pvnetlink_dev_policy[] = {
+	[PVIO_A_DEV_ID] = { .type = NLA_U32 },
+};
+
+static const struct genl_ops pvnetlink_ops[] = {
+	{
+		.cmd = PVIO_CMD_DEV_GET,
+		.doit = pvnetlink_dev_doit,
+		.dumpit = pvnetlink_dev_dump,
+	},
+	{
+		.cmd = PVIO_CMD_QUEUE_GET,
+		.dumpit = pvnetlink_queue_dump,
+	},
+};
+
+/* Events are for those who may see everything. */
+static const struct genl_multicast_group pvnetlink_groups[] = {
+	{ .name = PVIO_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN },
+};
+
+static struct genl_family pvnetlink_family = {
+	.name = PVIO_FAMILY_NAME,
+	.version = PVIO_FAMILY_VERSION,
+	.module = THIS_MODULE,
+	.policy = pvnetlink_dev_policy,
+	.maxattr = PVIO_A_DEV_ID,
+	.ops = pvnetlink_ops,
+	.n_ops = ARRAY_SIZE(pvnetlink_ops),
+	.resv_start_op = __PVIO_CMD_MAX,
+	.mcgrps = pvnetlink_groups,
+	.n_mcgrps = ARRAY_SIZE(pvnetlink_groups),
+};
+
+/* Nobody may be listening, and nobody waits for those who do. */
+static void pvnetlink_multicast(struct sk_buff *msg, void *hdr, int err)
+{
+	if (!hdr || err) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast(&pvnetlink_family, msg, 0, 0, GFP_KERNEL);
+}
+
+static struct sk_buff *pvnetlink_event(enum pvio_cmd cmd, void **hdr)
+{
+	struct sk_buff *msg;
+
+	if (!genl_has_listeners(&pvnetlink_family, &init_net, 0))
+		return NULL;
+	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (msg)
+		*hdr = genlmsg_put(msg, 0, 0, &pvnetlink_family, 0, cmd);
+	return msg;
+}
+
+/**
+ * pvdev_tell() - send an event about a device
+ * @dev: the device
+ * @cmd: PVIO_CMD_DEV_*_NTF
+ *
+ * Context: may sleep.
+ */
+void pvdev_tell(struct pvdev *dev, enum pvio_cmd cmd)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = pvnetlink_event(cmd, &hdr);
+	if (msg)
+		pvnetlink_multicast(msg, hdr, hdr ? pvnetlink_put_dev(msg, dev) : 0);
+}
+EXPORT_SYMBOL_GPL(pvdev_tell);
+
+/**
+ * pvdev_vq_tell() - send an event about a queue that has broken
+ * @vq: the queue
+ * @why: the end of a sentence about it
+ *
+ * Context: may sleep.
+ */
+void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
+{
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = pvnetlink_event(PVIO_CMD_QUEUE_BROKEN_NTF, &hdr);
+	if (msg)
+		pvnetlink_multicast(msg, hdr, !hdr ? 0 :
+				    pvnetlink_put_queue(msg, vq) ?:
+				    nla_put_string(msg, PVIO_A_QUEUE_WHY, why));
+}
+
+/**
+ * pvdev_register() - show a device to those who ask
+ * @dev: the device, with @front set
+ *
+ * Context: may sleep.
+ */
+void pvdev_register(struct pvdev *dev)
+{
+	mutex_lock(&pvdevs_lock);
+	dev->id = pvdevs_next++;
+	list_add_tail(&dev->node, &pvdevs);
+	mutex_unlock(&pvdevs_lock);
+	pvdev_tell(dev, PVIO_CMD_DEV_ADD_NTF);
+}
+EXPORT_SYMBOL_GPL(pvdev_register);
+
+/**
+ * pvdev_unregister() - undo pvdev_register()
+ * @dev: the device; one that wasn't registered is allowed
+ *
+ * Context: may sleep.
+ */
+void pvdev_unregister(struct pvdev *dev)
+{
+	if (!dev->id)
+		return;
+
+	pvdev_tell(dev, PVIO_CMD_DEV_DEL_NTF);
+	mutex_lock(&pvdevs_lock);
+	list_del(&dev->node);
+	dev->id = 0;
+	mutex_unlock(&pvdevs_lock);
+	pvdev_set_owner(dev, false);
+}
+EXPORT_SYMBOL_GPL(pvdev_unregister);
+
+/**
+ * pvdev_set_owner() - say whose a device is
+ * @dev: the device
+ * @me: the calling process; otherwise nobody's
+ *
+ * Context: may sleep.
+ */
+void pvdev_set_owner(struct pvdev *dev, bool me)
+{
+	struct pid *owner = me ? get_pid(task_tgid(current)) : NULL;
+
+	mutex_lock(&pvdevs_lock);
+	swap(dev->owner, owner);
+	dev->uid = me ? current_uid() : INVALID_UID;
+	mutex_unlock(&pvdevs_lock);
+	put_pid(owner);
+}
+EXPORT_SYMBOL_GPL(pvdev_set_owner);
+
+/**
+ * pvnetlink_init() - make the family
+ *
+ * Return: 0 or a negative error.
+ */
+int pvnetlink_init(void)
+{
+	return genl_register_family(&pvnetlink_family);
+}
+
+/**
+ * pvnetlink_exit() - undo pvnetlink_init()
+ */
+void pvnetlink_exit(void)
+{
+	genl_unregister_family(&pvnetlink_family);
+}
