@@ -48,9 +48,10 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	return again;
 }
 
-static void pvdev_vq_tell_broken(struct pvdev_vq *vq)
+static void pvdev_vq_tell_broken(struct pvdev_vq *vq, const char *why)
 {
-	vq->broken = true;
+	trace_pvio_broken(vq, why);
+	WRITE_ONCE(vq->broken, true);
 	pvstats_add(&vq->stats, PVSTATS_BROKEN, 1);
 	vq->dev->ops->broken(vq);
 
@@ -58,6 +59,7 @@ static void pvdev_vq_tell_broken(struct pvdev_vq *vq)
 	if (vq->error)
 		eventfd_signal(vq->error);
 	spin_unlock_bh(&vq->call_lock);
+	pvdev_vq_tell(vq, why);
 }
 
 /* Somebody else may still have the device: let him see that it is dead. */
@@ -67,7 +69,7 @@ static void pvdev_vq_worker_gone(struct pvwork *work)
 
 	mutex_lock(&vq->lock);
 	if (vq->running && !vq->broken)
-		pvdev_vq_tell_broken(vq);
+		pvdev_vq_tell_broken(vq, "its worker is gone");
 	mutex_unlock(&vq->lock);
 	wake_up(&vq->wait);
 }
@@ -512,8 +514,6 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why)
 
 	pvdev_warn(vq->dev, "queue %u is broken until a reset: %s\n", vq->index,
 		   why);
-	trace_pvio_broken(vq, why);
-	pvdev_vq_tell(vq, why);
-	pvdev_vq_tell_broken(vq);
+	pvdev_vq_tell_broken(vq, why);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_break);
