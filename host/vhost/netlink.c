@@ -9,13 +9,14 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <net/genetlink.h>
+#include <net/sock.h>
 
 #include "dev.h"
 #include "netlink.h"
 
 static DEFINE_MUTEX(pvdevs_lock);
 static LIST_HEAD(pvdevs);
-static u32 pvdevs_next = 1;
+static u32 pvdevs_last;
 
 static struct genl_family pvnetlink_family;
 
@@ -25,15 +26,36 @@ static const char * const pvnetlink_memory[] = {
 	[PVMEM_KERN] = "kernel",
 };
 
+/*
+ * Whoever opened the socket and whoever sent the request may be two: a program
+ * with more rights can be made to write into what it takes for its log.
+ */
 static bool pvnetlink_may_see(struct sk_buff *skb, const struct pvdev *dev)
 {
 	return netlink_capable(skb, CAP_NET_ADMIN) ||
-	       (dev->owner && uid_eq(dev->uid, current_uid()));
+	       (dev->owner && uid_eq(dev->uid, NETLINK_CREDS(skb)->uid) &&
+		uid_eq(dev->uid, READ_ONCE(NETLINK_CB(skb).sk->sk_uid)));
 }
 
-static int pvnetlink_put_dev(struct sk_buff *msg, const struct pvdev *dev)
+static int pvnetlink_put_owner(struct sk_buff *msg, const struct pvdev *dev,
+			       struct pid_namespace *pid_ns,
+			       struct user_namespace *user_ns)
+{
+	pid_t nr = pid_nr_ns(dev->owner, pid_ns);
+
+	/* It may have none there. */
+	return (nr ? nla_put_u32(msg, PVIO_A_DEV_PID, nr) : 0) ?:
+	       nla_put_u32(msg, PVIO_A_DEV_UID,
+			   from_kuid_munged(user_ns, dev->uid));
+}
+
+static int pvnetlink_put_dev(struct sk_buff *msg, const struct pvdev *dev,
+			     struct pid_namespace *pid_ns,
+			     struct user_namespace *user_ns)
 {
 	int err;
+
+	lockdep_assert_held(&pvdevs_lock);
 
 	err = nla_put_u32(msg, PVIO_A_DEV_ID, dev->id) ?:
 	      nla_put_string(msg, PVIO_A_DEV_NAME, dev->name) ?:
@@ -46,9 +68,13 @@ static int pvnetlink_put_dev(struct sk_buff *msg, const struct pvdev *dev)
 				READ_ONCE(dev->features), PVIO_A_DEV_PAD);
 	if (err || !dev->owner)
 		return err;
-	return nla_put_u32(msg, PVIO_A_DEV_PID, pid_vnr(dev->owner)) ?:
-	       nla_put_u32(msg, PVIO_A_DEV_UID,
-			   from_kuid_munged(current_user_ns(), dev->uid));
+	return pvnetlink_put_owner(msg, dev, pid_ns, user_ns);
+}
+
+static int pvnetlink_reply_dev(struct sk_buff *msg, const struct pvdev *dev)
+{
+	return pvnetlink_put_dev(msg, dev, task_active_pid_ns(current),
+				 current_user_ns());
 }
 
 static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)
@@ -129,15 +155,25 @@ static int pvnetlink_dev_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&pvdevs_lock);
 	dev = pvnetlink_next(id);
 	if (dev && dev->id == id && pvnetlink_may_see(skb, dev))
-		err = hdr ? pvnetlink_put_dev(msg, dev) : -EMSGSIZE;
+		err = hdr ? pvnetlink_reply_dev(msg, dev) : -EMSGSIZE;
 	mutex_unlock(&pvdevs_lock);
 	if (err) {
-		GENL_SET_ERR_MSG(info, "no such device");
+		if (err == -ENOENT)
+			GENL_SET_ERR_MSG(info, "no such device");
 		nlmsg_free(msg);
 		return err;
 	}
 	genlmsg_end(msg, hdr);
 	return genlmsg_reply(msg, info);
+}
+
+/* What narrowed a dump would be passed over without a word. */
+static int pvnetlink_dump_start(struct netlink_callback *cb)
+{
+	if (!nlmsg_attrlen(cb->nlh, GENL_HDRLEN))
+		return 0;
+	NL_SET_ERR_MSG(cb->extack, "a dump takes no attributes");
+	return -EINVAL;
 }
 
 static void *pvnetlink_dump_put(struct sk_buff *skb,
@@ -159,7 +195,7 @@ static int pvnetlink_dev_dump(struct sk_buff *skb, struct netlink_callback *cb)
 			hdr = pvnetlink_dump_put(skb, cb, PVIO_CMD_DEV_GET);
 			if (!hdr)
 				break;
-			if (pvnetlink_put_dev(skb, dev)) {
+			if (pvnetlink_reply_dev(skb, dev)) {
 				genlmsg_cancel(skb, hdr);
 				break;
 			}
@@ -219,10 +255,12 @@ static const struct genl_ops pvnetlink_ops[] = {
 	{
 		.cmd = PVIO_CMD_DEV_GET,
 		.doit = pvnetlink_dev_doit,
+		.start = pvnetlink_dump_start,
 		.dumpit = pvnetlink_dev_dump,
 	},
 	{
 		.cmd = PVIO_CMD_QUEUE_GET,
+		.start = pvnetlink_dump_start,
 		.dumpit = pvnetlink_queue_dump,
 	},
 };
@@ -240,22 +278,13 @@ static struct genl_family pvnetlink_family = {
 	.maxattr = PVIO_A_DEV_ID,
 	.ops = pvnetlink_ops,
 	.n_ops = ARRAY_SIZE(pvnetlink_ops),
-	.resv_start_op = __PVIO_CMD_MAX,
+	/* "vdpa dev del" holds the lock of all families until a VMM ends. */
+	.parallel_ops = true,
 	.mcgrps = pvnetlink_groups,
 	.n_mcgrps = ARRAY_SIZE(pvnetlink_groups),
 };
 
 /* Nobody may be listening, and nobody waits for those who do. */
-static void pvnetlink_multicast(struct sk_buff *msg, void *hdr, int err)
-{
-	if (!hdr || err) {
-		nlmsg_free(msg);
-		return;
-	}
-	genlmsg_end(msg, hdr);
-	genlmsg_multicast(&pvnetlink_family, msg, 0, 0, GFP_KERNEL);
-}
-
 static struct sk_buff *pvnetlink_event(enum pvio_cmd cmd, void **hdr)
 {
 	struct sk_buff *msg;
@@ -268,10 +297,36 @@ static struct sk_buff *pvnetlink_event(enum pvio_cmd cmd, void **hdr)
 	return msg;
 }
 
+/*
+ * With the lock, so that no event of a device comes before its first or after
+ * its last. The worker of a loop disk may wait for it: no I/O.
+ */
+static void pvnetlink_multicast(struct sk_buff *msg, void *hdr, int err)
+{
+	lockdep_assert_held(&pvdevs_lock);
+
+	if (!hdr || err) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast(&pvnetlink_family, msg, 0, 0, GFP_NOIO);
+}
+
+/* Who causes an event isn't who reads it: no namespace but the first will do. */
+static void pvnetlink_tell(struct sk_buff *msg, void *hdr,
+			   const struct pvdev *dev)
+{
+	if (msg)
+		pvnetlink_multicast(msg, hdr, !hdr ? 0 :
+				    pvnetlink_put_dev(msg, dev, &init_pid_ns,
+						      &init_user_ns));
+}
+
 /**
  * pvdev_tell() - send an event about a device
- * @dev: the device
- * @cmd: PVIO_CMD_DEV_*_NTF
+ * @dev: the device; of one that can't be seen nothing is told
+ * @cmd: PVIO_CMD_DEV_CHANGE_NTF
  *
  * Context: may sleep.
  */
@@ -281,14 +336,21 @@ void pvdev_tell(struct pvdev *dev, enum pvio_cmd cmd)
 	void *hdr;
 
 	msg = pvnetlink_event(cmd, &hdr);
-	if (msg)
-		pvnetlink_multicast(msg, hdr, hdr ? pvnetlink_put_dev(msg, dev) : 0);
+	if (!msg)
+		return;
+
+	mutex_lock(&pvdevs_lock);
+	if (dev->id)
+		pvnetlink_tell(msg, hdr, dev);
+	else
+		nlmsg_free(msg);
+	mutex_unlock(&pvdevs_lock);
 }
 EXPORT_SYMBOL_GPL(pvdev_tell);
 
 /**
  * pvdev_vq_tell() - send an event about a queue that has broken
- * @vq: the queue
+ * @vq: the queue; of a device that can't be seen nothing is told
  * @why: the end of a sentence about it
  *
  * Context: may sleep.
@@ -299,10 +361,33 @@ void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
 	void *hdr;
 
 	msg = pvnetlink_event(PVIO_CMD_QUEUE_BROKEN_NTF, &hdr);
-	if (msg)
+	if (!msg)
+		return;
+
+	mutex_lock(&pvdevs_lock);
+	if (vq->dev->id)
 		pvnetlink_multicast(msg, hdr, !hdr ? 0 :
 				    pvnetlink_put_queue(msg, vq) ?:
 				    nla_put_string(msg, PVIO_A_QUEUE_WHY, why));
+	else
+		nlmsg_free(msg);
+	mutex_unlock(&pvdevs_lock);
+}
+
+/* Ids come again some day; the list is in their order all the same. */
+static void pvnetlink_insert(struct pvdev *dev)
+{
+	struct pvdev *next;
+	u32 id;
+
+	do {
+		pvdevs_last = pvdevs_last % INT_MAX + 1;
+		id = pvdevs_last;
+		next = pvnetlink_next(id);
+	} while (next && next->id == id);
+
+	dev->id = id;
+	list_add_tail(&dev->node, next ? &next->node : &pvdevs);
 }
 
 /**
@@ -313,11 +398,14 @@ void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
  */
 void pvdev_register(struct pvdev *dev)
 {
+	struct sk_buff *msg;
+	void *hdr;
+
+	msg = pvnetlink_event(PVIO_CMD_DEV_ADD_NTF, &hdr);
 	mutex_lock(&pvdevs_lock);
-	dev->id = pvdevs_next++;
-	list_add_tail(&dev->node, &pvdevs);
+	pvnetlink_insert(dev);
+	pvnetlink_tell(msg, hdr, dev);
 	mutex_unlock(&pvdevs_lock);
-	pvdev_tell(dev, PVIO_CMD_DEV_ADD_NTF);
 }
 EXPORT_SYMBOL_GPL(pvdev_register);
 
@@ -329,11 +417,15 @@ EXPORT_SYMBOL_GPL(pvdev_register);
  */
 void pvdev_unregister(struct pvdev *dev)
 {
+	struct sk_buff *msg;
+	void *hdr;
+
 	if (!dev->id)
 		return;
 
-	pvdev_tell(dev, PVIO_CMD_DEV_DEL_NTF);
+	msg = pvnetlink_event(PVIO_CMD_DEV_DEL_NTF, &hdr);
 	mutex_lock(&pvdevs_lock);
+	pvnetlink_tell(msg, hdr, dev);
 	list_del(&dev->node);
 	dev->id = 0;
 	mutex_unlock(&pvdevs_lock);
