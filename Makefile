@@ -16,12 +16,14 @@ RELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 OUT = $(CURDIR)/build/$(RELEASE)
 
-.PHONY: help modules modules_install clean need-kernel demo check lint bench soak
+.PHONY: help modules modules_install tools tools_install clean need-kernel demo check lint bench soak
 
 help:
 	@echo 'make modules [KVER=release | KDIR=dir]  build for a kernel, into build/<release>/'
 	@echo '     ... KUNIT=1                        and the tests that run in a kernel with KUnit'
 	@echo 'make modules_install [KVER=...]         install them for that kernel'
+	@echo 'make tools                              build the command pvioctl, into build/pvioctl/'
+	@echo 'make tools_install [PREFIX=/usr/local]  install it in PREFIX/sbin'
 	@echo 'make clean                              remove build/'
 	@echo 'make demo                               see it work: needs root on Debian 12 or 13'
 	@echo 'make check [T=name]                     run the tests, or the part of that name'
@@ -51,6 +53,13 @@ modules_install: modules
 		$(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) \
 		modules_install
 	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(RELEASE)
+
+tools tools_install: TOOLS_OUT = $(CURDIR)/build/pvioctl
+tools:
+	+@$(MAKE) --no-print-directory -C tools/pvioctl O=$(TOOLS_OUT)
+
+tools_install:
+	+@$(MAKE) --no-print-directory -C tools/pvioctl O=$(TOOLS_OUT) install
 
 clean:
 	rm -rf build

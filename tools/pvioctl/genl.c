@@ -115,14 +115,12 @@ static void take_family(const struct nlattr *const *attrs, void *arg)
 		g->family = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
 }
 
-int genl_open(struct genl *g, const char *family, uint8_t version)
+int genl_open(struct genl *g, const char *family)
 {
 	struct nlmsghdr *req;
 	const char *why;
 	int on = 1, err;
 
-	(void)version;
-	g->name = family;
 	g->seq = time(NULL);
 	g->sock = mnl_socket_open(NETLINK_GENERIC);
 	if (!g->sock || mnl_socket_bind(g->sock, 0, MNL_SOCKET_AUTOPID) < 0)

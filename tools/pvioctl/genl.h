@@ -8,14 +8,13 @@
 
 struct genl {
 	struct mnl_socket *sock;
-	const char *name;
 	uint16_t family;
 	uint32_t seq;
 	char buf[8192];
 };
 
 /* Returns 0, or -ENOENT where the kernel has no such family, or another negative errno. */
-int genl_open(struct genl *g, const char *family, uint8_t version);
+int genl_open(struct genl *g, const char *family);
 void genl_close(struct genl *g);
 
 /* A request, to which attributes are put. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pvioctl: disks of pvio, and a look at what its devices do. */
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,29 +11,36 @@ bool json;
 static const struct command {
 	const char *name;
 	int (*run)(struct args *a);
+	const char *words;
 	const char *help;
+	void (*more)(FILE *f);
 } commands[] = {
-	{ "list", cmd_list, "list                       devices and who uses them" },
-	{ "stats", cmd_stats, "stats [NAME]               what the queues of all devices, or of one, count" },
-	{ "blk", cmd_blk,
-	  "blk add NAME --path PATH [--ATTRIBUTE VALUE]...\n"
-	  "                           make a disk of a block device or a file\n"
-	  "  blk del NAME               remove it\n"
-	  "  blk list                   disks, with their attributes\n"
-	  "  blk resize NAME            tell its guest that the store has another size" },
-	{ "doctor", cmd_doctor, "doctor                     what stands in the way, and what mends it" },
+	{ "list", cmd_list, "", "devices, and who uses them", NULL },
+	{ "stats", cmd_stats, " [NAME]", "what the queues of all devices, or of one, count", NULL },
+	{ "blk add", cmd_blk_add, " NAME --path PATH [OPTION]...",
+	  "make a disk of a block device or a file, and print its node", blk_add_help },
+	{ "blk del", cmd_blk_del, " NAME", "remove a disk that nobody uses", NULL },
+	{ "blk list", cmd_blk_list, "", "disks, with their attributes and who uses them", NULL },
+	{ "blk resize", cmd_blk_resize, " NAME",
+	  "tell a disk's guest that the store has another size", NULL },
+	{ "doctor", cmd_doctor, "", "what stands in the way, and what mends it", NULL },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))
+
+static void print(const char *fmt, va_list ap)
+{
+	fputs("pvioctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
 
 void complain(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("pvioctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	print(fmt, ap);
 	va_end(ap);
 }
 
@@ -42,11 +49,19 @@ void die(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("pvioctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	print(fmt, ap);
 	va_end(ap);
 	exit(EXIT_FAILURE);
+}
+
+void die_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print(fmt, ap);
+	va_end(ap);
+	exit(EXIT_USAGE);
 }
 
 void *need(void *p)
@@ -56,6 +71,12 @@ void *need(void *p)
 	return p;
 }
 
+static char *args_next(struct args *a)
+{
+	a->argc--;
+	return *a->argv++;
+}
+
 const char *args_option(struct args *a, const char **value)
 {
 	char *word, *equals;
@@ -63,74 +84,143 @@ const char *args_option(struct args *a, const char **value)
 	*value = NULL;
 	if (!a->argc)
 		return NULL;
-	word = *a->argv;
+	word = args_next(a);
 	if (strncmp(word, "--", 2))
-		die("%s: %s: what is that? Options begin with --", a->command, word);
-	a->argc--;
-	a->argv++;
+		die_usage("%s: %s: options begin with --", a->command, word);
 	word += 2;
 	equals = strchr(word, '=');
 	if (equals) {
 		*equals = 0;
 		*value = equals + 1;
-	} else if (a->argc) {
-		*value = *a->argv;
-		a->argc--;
-		a->argv++;
 	}
-	if (!*value)
-		die("%s: --%s: a value is missing", a->command, word);
 	return word;
+}
+
+const char *args_value(struct args *a, const char *option, const char *value)
+{
+	if (value)
+		return value;
+	if (!a->argc)
+		die_usage("%s: --%s: a value is missing", a->command, option);
+	return args_next(a);
 }
 
 const char *args_word(struct args *a, const char *what)
 {
 	if (!a->argc || !strncmp(*a->argv, "--", 2))
-		die("%s: %s is missing", a->command, what);
-	a->argc--;
-	return *a->argv++;
+		die_usage("%s: %s is missing", a->command, what);
+	return args_next(a);
 }
 
 void args_end(const struct args *a)
 {
 	if (a->argc)
-		die("%s: %s: that is too much", a->command, *a->argv);
+		die_usage("%s: %s: that is too much", a->command, *a->argv);
 }
 
-static void usage(FILE *f)
+/* All commands, or those whose name begins with @prefix. */
+static void usage(FILE *f, const char *prefix)
 {
 	unsigned int i;
 
-	fputs("usage: pvioctl [--json] COMMAND\n\n", f);
+	fputs("usage: pvioctl [--json] COMMAND\n"
+	      "       pvioctl --version | --help | COMMAND --help\n\n", f);
 	for (i = 0; i < NR_COMMANDS; i++)
-		fprintf(f, "  %s\n", commands[i].help);
+		if (!strncmp(commands[i].name, prefix, strlen(prefix)))
+			fprintf(f, "  %s%s\n      %s\n", commands[i].name, commands[i].words,
+				commands[i].help);
+}
+
+static void usage_of(const struct command *c)
+{
+	printf("usage: pvioctl %s%s\n\n%s\n", c->name, c->words, c->help);
+	if (c->more)
+		c->more(stdout);
+}
+
+/* Takes a word out of the command line, wherever it stands. */
+static bool take_word(struct args *a, const char *word)
+{
+	bool found = false;
+	int i, n = 0;
+
+	for (i = 0; i < a->argc; i++) {
+		if (strcmp(a->argv[i], word))
+			a->argv[n++] = a->argv[i];
+		else
+			found = true;
+	}
+	a->argc = n;
+	return found;
+}
+
+/* How many words of the command line are the command's name. */
+static int matches(const struct command *c, const struct args *a)
+{
+	const char *blank = strchr(c->name, ' ');
+	size_t len = blank ? (size_t)(blank - c->name) : strlen(c->name);
+
+	if (!a->argc || strlen(*a->argv) != len || strncmp(*a->argv, c->name, len))
+		return 0;
+	if (!blank)
+		return 1;
+	return a->argc > 1 && !strcmp(a->argv[1], blank + 1) ? 2 : 0;
+}
+
+static const struct command *find(struct args *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_COMMANDS; i++) {
+		int n = matches(&commands[i], a);
+
+		if (!n)
+			continue;
+		a->argc -= n;
+		a->argv += n;
+		a->command = commands[i].name;
+		return &commands[i];
+	}
+	return NULL;
+}
+
+static int no_command(const struct args *a)
+{
+	if (a->argc && strcmp(*a->argv, "blk"))
+		complain("%s: no such command", *a->argv);
+	else if (a->argc > 1)
+		complain("blk %s: no such command", a->argv[1]);
+	usage(stderr, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
+	return EXIT_USAGE;
+}
+
+static int run(struct args *a)
+{
+	const struct command *c;
+	bool help;
+
+	json = take_word(a, "--json");
+	help = take_word(a, "--help");
+	c = find(a);
+	if (c && !help)
+		return c->run(a);
+	if (c)
+		usage_of(c);
+	else if (help)
+		usage(stdout, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
+	else if (a->argc == 1 && !strcmp(*a->argv, "--version"))
+		puts("pvioctl " PVIO_VERSION);
+	else
+		return no_command(a);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct args a = { .argc = argc - 1, .argv = argv + 1 };
-	unsigned int i;
+	int res = run(&a);
 
-	while (a.argc && !strcmp(*a.argv, "--json")) {
-		json = true;
-		a.argc--;
-		a.argv++;
-	}
-	if (a.argc && !strcmp(*a.argv, "--help")) {
-		usage(stdout);
-		return 0;
-	}
-	if (!a.argc) {
-		usage(stderr);
-		return EXIT_USAGE;
-	}
-	a.command = *a.argv;
-	a.argc--;
-	a.argv++;
-	for (i = 0; i < NR_COMMANDS; i++)
-		if (!strcmp(a.command, commands[i].name))
-			return commands[i].run(&a);
-	complain("%s: no such command", a.command);
-	usage(stderr);
-	return EXIT_USAGE;
+	if (fflush(stdout) || ferror(stdout))
+		die("the output can't be written: %s", strerror(errno));
+	return res;
 }

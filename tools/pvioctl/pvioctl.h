@@ -6,23 +6,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define EXIT_USAGE	2
 
-/* Prints "pvioctl: ..." and ends the program. */
-void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Each prints a line that begins with "pvioctl: "; all but complain() end the program. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void die_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 void *need(void *p);
 
-/* --name VALUE or --name=VALUE, or a word that is no option. */
+/* What is left of the command line. */
 struct args {
 	int argc;
 	char **argv;
 	const char *command;
 };
 
-/* The next option's name, NULL for the end; *value is its value or NULL. */
+/* The next option's name without its dashes, NULL for the end; *value is what follows its =. */
 const char *args_option(struct args *a, const char **value);
+/* The option's value: the next word, unless there was a = already. */
+const char *args_value(struct args *a, const char *option, const char *value);
 /* A word, or an error that says what was expected. */
 const char *args_word(struct args *a, const char *what);
 void args_end(const struct args *a);
@@ -31,7 +35,12 @@ extern bool json;
 
 int cmd_list(struct args *a);
 int cmd_stats(struct args *a);
-int cmd_blk(struct args *a);
+int cmd_blk_add(struct args *a);
+int cmd_blk_del(struct args *a);
+int cmd_blk_list(struct args *a);
+int cmd_blk_resize(struct args *a);
 int cmd_doctor(struct args *a);
+
+void blk_add_help(FILE *f);
 
 #endif

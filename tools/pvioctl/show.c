@@ -82,6 +82,16 @@ void show_str(const char *name, const char *value)
 	json_str(value);
 }
 
+void show_none(const char *name)
+{
+	if (!json) {
+		cell(name, "-");
+		return;
+	}
+	field_name(name);
+	fputs("null", stdout);
+}
+
 void show_u64(const char *name, uint64_t value)
 {
 	char text[24];
@@ -107,6 +117,20 @@ void show_list(const char *name, const uint64_t *values, unsigned int n)
 	fputs(n ? "]" : "[]", stdout);
 }
 
+static void print_row(const char *const *cells, const size_t *width)
+{
+	unsigned int i;
+
+	for (i = 0; i < ncolumns; i++) {
+		const char *text = cells[i] ? cells[i] : "-";
+
+		if (i + 1 < ncolumns)
+			printf("%-*s  ", (int)width[i], text);
+		else
+			puts(text);
+	}
+}
+
 static void print_table(void)
 {
 	size_t width[COLUMNS_MAX] = { 0 };
@@ -119,12 +143,9 @@ static void print_table(void)
 			if (r->cells[i] && strlen(r->cells[i]) > width[i])
 				width[i] = strlen(r->cells[i]);
 	}
-	for (i = 0; i < ncolumns; i++)
-		printf("%-*s%s", (int)width[i], columns[i], i + 1 < ncolumns ? "  " : "\n");
+	print_row(columns, width);
 	for (r = first; r; r = r->next)
-		for (i = 0; i < ncolumns; i++)
-			printf("%-*s%s", (int)width[i], r->cells[i] ? r->cells[i] : "-",
-			       i + 1 < ncolumns ? "  " : "\n");
+		print_row((const char *const *)r->cells, width);
 }
 
 void show_end(void)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <linux/pvio.h>
 
+#include "doctor.h"
+#include "files.h"
 #include "genl.h"
 #include "pvioctl.h"
 #include "show.h"
@@ -13,8 +15,10 @@
 
 static void family_open(struct genl *g)
 {
-	int err = genl_open(g, PVIO_FAMILY_NAME, PVIO_FAMILY_VERSION);
+	int err = genl_open(g, PVIO_FAMILY_NAME);
 
+	if (err == -ENOENT && module_loaded("pvio_vhost"))
+		die("devices can be seen from the first network namespace alone");
 	if (err == -ENOENT)
 		die("pvio_vhost is not loaded: modprobe pvio_vhost_blk");
 	if (err)
@@ -31,7 +35,7 @@ static void u32_attr(const struct nlattr *const *a, unsigned int type, const cha
 	if (a[type])
 		show_u64(name, mnl_attr_get_u32(a[type]));
 	else
-		show_str(name, "");
+		show_none(name);
 }
 
 static void show_dev(const struct nlattr *const *a, void *arg)
@@ -60,7 +64,7 @@ static int dump(uint8_t cmd, uint16_t max,
 	show_begin();
 	err = genl_do(g, genl_request(g, cmd, NLM_F_DUMP), max, fn, arg, &why);
 	if (err)
-		die("%s: %s", strerror(-err), why);
+		die("the kernel doesn't tell: %s%s%s", strerror(-err), *why ? ": " : "", why);
 	show_end();
 	genl_close(g);
 	free(g);
@@ -168,4 +172,29 @@ int cmd_stats(struct args *a)
 	if (w.name && !w.found)
 		die("stats: %s: no such device, or it isn't yours to see", w.name);
 	return res;
+}
+
+static void find_broken(const struct nlattr *const *a, void *arg)
+{
+	(void)arg;
+	if (!a[PVIO_A_QUEUE_DEV_NAME] || !a[PVIO_A_QUEUE_INDEX] || !a[PVIO_A_QUEUE_STATE] ||
+	    !(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE]) & PVIO_QUEUE_BROKEN))
+		return;
+	doctor_found(DOCTOR_WRONG, "dmesg, to see why; then reset the VM",
+		     "queue %u of %s is broken", mnl_attr_get_u32(a[PVIO_A_QUEUE_INDEX]),
+		     mnl_attr_get_str(a[PVIO_A_QUEUE_DEV_NAME]));
+}
+
+void doctor_queues(void)
+{
+	struct genl *g = need(malloc(sizeof(*g)));
+	const char *why;
+
+	/* That it isn't loaded has been found already. */
+	if (!genl_open(g, PVIO_FAMILY_NAME)) {
+		genl_do(g, genl_request(g, PVIO_CMD_QUEUE_GET, NLM_F_DUMP), PVIO_A_QUEUE_MAX,
+			find_broken, NULL, &why);
+		genl_close(g);
+	}
+	free(g);
 }

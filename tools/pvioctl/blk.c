@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pvioctl blk del, list, resize. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "pvioctl.h"
+#include "show.h"
+
+#define USERS_MAX	16
+
+struct users {
+	unsigned int n;
+	pid_t pid[USERS_MAX];
+	char names[PATH_LEN];
+};
+
+static void take_user(pid_t pid, void *arg)
+{
+	struct users *u = arg;
+	size_t used = strlen(u->names);
+	char name[64];
+
+	who_is(pid, name, sizeof(name));
+	snprintf(u->names + used, sizeof(u->names) - used, "%s%d (%s)", used ? ", " : "", pid,
+		 name);
+	if (u->n < USERS_MAX)
+		u->pid[u->n++] = pid;
+}
+
+static void find_users(const char *node, struct users *u)
+{
+	struct stat st;
+
+	memset(u, 0, sizeof(*u));
+	if (!stat(node, &st))
+		who_has(st.st_rdev, take_user, u);
+}
+
+static bool is_loop(const char *name)
+{
+	char loop[8];
+
+	return !disk_read(name, "loop", loop, sizeof(loop)) && !strcmp(loop, "1");
+}
+
+/* A node for VMMs opens once, and a block device can be claimed while nobody has: ask both. */
+static bool is_busy(const char *node, bool loop)
+{
+	int fd = open(node, loop ? O_RDONLY | O_EXCL | O_CLOEXEC : O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EBUSY;
+	close(fd);
+	return false;
+}
+
+/* To delete a device that is in use would wait, for ever and unstoppably. */
+static void refuse_if_used(const char *command, const char *name)
+{
+	bool loop = is_loop(name);
+	char node[PATH_LEN];
+	struct users u;
+
+	if (vdpa_node(name, loop, node, sizeof(node)))
+		return;
+	find_users(node, &u);
+	if (u.n || is_busy(node, loop))
+		die("%s: %s: %s is in use%s%s; end that first", command, name, node,
+		    u.n ? " by process " : ": mounted, or by somebody who can't be seen", u.names);
+}
+
+int cmd_blk_del(struct args *a)
+{
+	const char *name = args_word(a, "the disk's name"), *why;
+	char parent[64];
+	bool dev, dir;
+	int err;
+
+	args_end(a);
+	disk_need(a->command);
+	dev = !vdpa_parent(name, parent, sizeof(parent)) && !strcmp(parent, MODULE);
+	dir = *name && !strchr(name, '/') && disk_exists(name);
+	if (!dev && !dir)
+		die("%s: %s: there is no such disk; pvioctl blk list", a->command, name);
+
+	if (dev)
+		refuse_if_used(a->command, name);
+	err = dev ? vdpa_del(name, &why) : 0;
+	if (err)
+		die("%s: %s: the vDPA device can't be removed: %s%s%s%s", a->command, name,
+		    strerror(-err), err == -EPERM ? "; it takes CAP_NET_ADMIN" : "",
+		    *why ? ": " : "", why);
+	err = dir ? disk_remove(name) : 0;
+	if (err)
+		die("%s: %s: the disk can't be removed: %s", a->command, name, strerror(-err));
+	return 0;
+}
+
+static void show_attr(const char *name, const char *attr, bool number)
+{
+	char value[VALUE_MAX + 2];
+
+	if (disk_read(name, attr, value, sizeof(value)))
+		show_none(attr);
+	else if (number)
+		show_u64(attr, strtoull(value, NULL, 10));
+	else
+		show_str(attr, value);
+}
+
+static void show_users(const char *node)
+{
+	uint64_t pids[USERS_MAX];
+	struct users u;
+	unsigned int i;
+
+	find_users(node, &u);
+	for (i = 0; i < u.n; i++)
+		pids[i] = u.pid[i];
+	show_list("pids", pids, u.n);
+	show_str("used_by", u.names);
+}
+
+static void show_disk(const char *name)
+{
+	static const struct {
+		const char *attr;
+		bool number;
+	} attrs[] = {
+		{ "path", false }, { "memory", false }, { "queues", true },
+		{ "queue_size", true }, { "block_size", true }, { "readonly", true },
+		{ "discard", false }, { "serial", false }, { "loop", true }, { "resize", true },
+	};
+	char node[PATH_LEN] = "";
+	unsigned int i;
+
+	show_record();
+	show_str("name", name);
+	if (vdpa_node(name, is_loop(name), node, sizeof(node)))
+		show_none("node");
+	else
+		show_str("node", node);
+	show_users(node);
+	for (i = 0; i < sizeof(attrs) / sizeof(*attrs); i++)
+		show_attr(name, attrs[i].attr, attrs[i].number);
+}
+
+int cmd_blk_list(struct args *a)
+{
+	struct dirent **entries;
+	int i, n;
+
+	args_end(a);
+	disk_need(a->command);
+	n = scandir(DISKS, &entries, NULL, alphasort);
+	if (n < 0)
+		die("%s: " DISKS ": %s", a->command, strerror(errno));
+	show_begin();
+	for (i = 0; i < n; i++) {
+		if (entries[i]->d_name[0] != '.')
+			show_disk(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	show_end();
+	return 0;
+}
+
+int cmd_blk_resize(struct args *a)
+{
+	const char *name = args_word(a, "the disk's name");
+	char parent[64], differs[8];
+	int err;
+
+	args_end(a);
+	disk_need(a->command);
+	if (!*name || strchr(name, '/') || !disk_exists(name))
+		die("%s: %s: there is no such disk; pvioctl blk list", a->command, name);
+	if (vdpa_parent(name, parent, sizeof(parent)))
+		die("%s: %s: it has no device yet, which would take the size of then",
+		    a->command, name);
+	err = disk_read(name, "resize", differs, sizeof(differs));
+	if (!err && !strcmp(differs, "0")) {
+		complain("%s: %s: the store has the size that the guest was told", a->command,
+			 name);
+		return 0;
+	}
+	err = disk_write(name, "resize", "1");
+	if (err)
+		die("%s: %s: %s", a->command, name, strerror(-err));
+	return 0;
+}

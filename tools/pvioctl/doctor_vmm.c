@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The VMMs that have disks: may they, and can they, give their memory. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "disk.h"
+#include "doctor.h"
+#include "pvioctl.h"
+
+#define MIB		((uint64_t)1024 * 1024)
+/* What a VM's memory is never below, and a VMM's other shared memory seldom above. */
+#define MEMORY_LEAST	MIB
+#define EXTENTS_PLENTY	65536
+
+struct disk {
+	const char *name;
+	bool pinned;
+};
+
+struct memory {
+	uint64_t shared;	/* the largest writable mapping of a file that is shared */
+	uint64_t any;		/* the largest writable mapping */
+};
+
+static void read_memory(pid_t pid, struct memory *m)
+{
+	char path[PATH_LEN], line[1024], perms[8], file[256];
+	uint64_t from, to;
+	FILE *f;
+
+	memset(m, 0, sizeof(*m));
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		*file = 0;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %255s", &from, &to,
+			   perms, file) < 3 || perms[1] != 'w')
+			continue;
+		if (to - from > m->any)
+			m->any = to - from;
+		if (perms[3] == 's' && strncmp(file, "anon_inode:", 11) && to - from > m->shared)
+			m->shared = to - from;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* Bytes that a process may lock; UINT64_MAX: any. */
+static uint64_t lock_limit(pid_t pid)
+{
+	static const char title[] = "Max locked memory";
+	uint64_t limit = UINT64_MAX;
+	char path[PATH_LEN], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, title, strlen(title)) &&
+		    sscanf(line + strlen(title), "%" SCNu64, &limit) != 1)
+			limit = UINT64_MAX;
+	if (f)
+		fclose(f);
+	return limit;
+}
+
+static void check_pinned(pid_t pid, const char *program, const struct disk *d,
+			 const struct memory *m)
+{
+	uint64_t limit = lock_limit(pid);
+	char mend[192];
+
+	if (limit >= m->any || m->any < MEMORY_LEAST)
+		return;
+	snprintf(mend, sizeof(mend),
+		 "start it after ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or: prlimit --pid %d --memlock=unlimited",
+		 pid);
+	doctor_found(DOCTOR_WRONG, mend,
+		     "process %d (%s) has disk %s with memory=pa, and may lock %" PRIu64 " KiB; it has %" PRIu64 " MiB",
+		     pid, program, d->name, limit / 1024, m->any / MIB);
+}
+
+static void check_shared(pid_t pid, const char *program, const struct disk *d,
+			 const struct memory *m)
+{
+	char mend[256];
+
+	if (m->shared >= MEMORY_LEAST)
+		return;
+	snprintf(mend, sizeof(mend),
+		 "QEMU: -object memory-backend-memfd,id=mem,size=...,share=on -machine memory-backend=mem; or make the disk with --memory pa");
+	doctor_found(DOCTOR_WRONG, mend,
+		     "process %d (%s) has disk %s with memory=va, and no shared memory", pid,
+		     program, d->name);
+}
+
+static void check_vmm(pid_t pid, void *arg)
+{
+	const struct disk *d = arg;
+	char program[64];
+	struct memory m;
+
+	who_is(pid, program, sizeof(program));
+	read_memory(pid, &m);
+	(d->pinned ? check_pinned : check_shared)(pid, program, d, &m);
+}
+
+static void check_node(const char *node, const struct stat *st, const char *name)
+{
+	char mend[PATH_LEN + 16];
+
+	if (!(st->st_mode & 0007))
+		return;
+	snprintf(mend, sizeof(mend), "chmod o= %s", node);
+	doctor_found(DOCTOR_WRONG, mend,
+		     "everybody on this host may read and write disk %s, by %s", name, node);
+}
+
+/* Where a parameter lives has changed: whoever has it counts. */
+static void check_extents(const char *name)
+{
+	static const char *const modules[] = { "vhost_vdpa", "vhost_iotlb", "vhost" };
+	char line[32], mend[128];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
+		if (file_line(line, sizeof(line), "/sys/module/%s/parameters/max_iotlb_entries",
+			      modules[i]) || strtoull(line, NULL, 0) >= EXTENTS_PLENTY)
+			continue;
+		snprintf(mend, sizeof(mend),
+			 "with %s not loaded: modprobe %s max_iotlb_entries=1000000", modules[i],
+			 modules[i]);
+		doctor_found(DOCTOR_NOTE, mend,
+			     "disk %s has memory=pa: a VM's memory may lie in no more than %s pieces, which takes huge pages",
+			     name, line);
+	}
+}
+
+static bool check_disk(const char *name)
+{
+	char value[VALUE_MAX + 2], node[PATH_LEN];
+	struct disk d = { .name = name };
+	struct stat st;
+
+	if (!disk_read(name, "loop", value, sizeof(value)) && !strcmp(value, "1"))
+		return false;
+	d.pinned = !disk_read(name, "memory", value, sizeof(value)) && !strcmp(value, "pa");
+	if (!vdpa_node(name, false, node, sizeof(node)) && !stat(node, &st)) {
+		check_node(node, &st, name);
+		who_has(st.st_rdev, check_vmm, &d);
+	}
+	return d.pinned;
+}
+
+void doctor_vmms(void)
+{
+	char pinned[PATH_LEN] = "";
+	struct dirent **entries;
+	int i, n = scandir(DISKS, &entries, NULL, alphasort);
+
+	for (i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (name[0] != '.' && check_disk(name) && !*pinned)
+			snprintf(pinned, sizeof(pinned), "%s", name);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	if (*pinned)
+		check_extents(pinned);
+}
