@@ -124,10 +124,15 @@ shellcheck() {
 		--exclude=SC2317,SC1091 --format=gcc
 }
 
+# What user space includes, and what it can generate its code from.
+netlink_spec() {
+	builder "$CHECK_DIR/netlink-spec.py" uapi/linux/pvio.h Documentation/netlink/specs/pvio.yaml
+}
+
 cd "$TOP_DIR"
-part lint 7
+part lint 8
 kernel_scripts
-for check in spdx versions checkpatch_all sparse kernel_doc exports shellcheck; do
+for check in spdx versions checkpatch_all sparse kernel_doc exports shellcheck netlink_spec; do
 	try "${check%_all}" nothing "$check"
 done
 ktap_finish
