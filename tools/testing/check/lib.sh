@@ -82,6 +82,8 @@ stage_payload() {
 	builder make -C "$testing/selftests" O="$TOP_DIR/build/selftests"
 	find "$TOP_DIR/build/selftests" -maxdepth 1 -type f -executable \
 		-exec cp -t "$stage/selftests" {} +
+	builder make -C "$TOP_DIR/tools/pvioctl" O="$TOP_DIR/build/pvioctl"
+	cp "$TOP_DIR/build/pvioctl/pvioctl" "$stage/"
 	cp "$testing"/selftests/*.sh "$stage/selftests/"
 	cp -r "$CHECK_DIR/guest" "$stage/check"
 	cp -r "$testing/demo/host" "$stage/demo"

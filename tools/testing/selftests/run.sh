@@ -15,10 +15,12 @@ ROUNDS=20 SEED=1 ONLY=()
 VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
-	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs loop"
+	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs loop
+	netlink"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
-	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs"
+	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
+	node_netlink pvioctl"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -159,6 +161,10 @@ on_node() {
 
 part_node() {
 	on_node node
+}
+
+part_node_netlink() {
+	on_node netlink
 }
 
 part_node_io() {
@@ -302,6 +308,14 @@ part_configfs() {
 
 part_loop() {
 	"$HERE/loop.sh"
+}
+
+part_netlink() {
+	on_disk va netlink -- queues=3
+}
+
+part_pvioctl() {
+	"$HERE/pvioctl.sh"
 }
 
 # subtest PART - its KTAP indented, then its result

@@ -1,0 +1,611 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs inside a virtual host, the modules loaded: the command pvioctl. What it says is compared with
+# what the kernel says elsewhere.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=/dev/null
+. "${PAYLOAD:-/payload}/ktap.sh"
+. "$HERE/lib.sh"
+
+PVIOCTL=${PAYLOAD:-/payload}/pvioctl
+NODE=/dev/vhost-blk
+LIMIT=60
+HOLD=/tmp/hold
+
+p() {
+	"$PVIOCTL" "$@"
+}
+
+same() {
+	[ "$1" = "$2" ] || fail "$3 is '$1', expected '$2'"
+}
+
+# said_with STATUS WORD... -- ARG... - pvioctl ends so, and what it says holds all the words
+said_with() {
+	local want=$1 status=0 words=() said word
+
+	shift
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	said=$(p "$@" 2>&1) || status=$?
+	[ "$status" = "$want" ] || fail "pvioctl $*: status $status, expected $want: $said" || return
+	for word in "${words[@]}"; do
+		grep -qF -- "$word" <<<"$said" || fail "pvioctl $*: '$word' expected, got: $said" ||
+			return
+	done
+}
+
+# wrong WORD... -- ARG... - refused, with these words, and nothing is left
+wrong() {
+	said_with 1 "$@" || return
+	[ -z "$(ls -A "$DISKS")" ] || fail "a disk is left: $(ls "$DISKS")" || return
+	no_device disk0
+}
+
+# hold_start ARG... - a process that has a device open: HOLD_PID
+hold_start() {
+	rm -f "$HOLD.in" "$HOLD.out"
+	mkfifo "$HOLD.in"
+	"$HERE/hold" "$@" <"$HOLD.in" >"$HOLD.out" &
+	HOLD_PID=$!
+	exec {HOLD_FD}>"$HOLD.in"
+	await "$LIMIT" grep -q ready "$HOLD.out" || fail "hold $* does not start"
+}
+
+hold_end() {
+	exec {HOLD_FD}>&-
+	wait "$HOLD_PID"
+}
+
+usage() {
+	local command
+
+	p --version | grep -qE '^pvioctl [0-9]+\.[0-9]+\.[0-9]+$'
+	p --help | grep -q 'blk resize'
+	p blk --help | grep -q 'blk resize'
+	for command in list stats "blk add" "blk del" "blk list" "blk resize" doctor; do
+		# shellcheck disable=SC2086 # two words
+		p $command --help | grep -qF "usage: pvioctl $command"
+	done
+	p blk add --help | grep -qF -- "--queue-size"
+	said_with 2 usage --
+	said_with 2 usage "blk del" -- blk
+	said_with 2 "frob: no such" -- frob
+	said_with 2 "blk frob: no such" -- blk frob
+	said_with 2 "list: x: that is too much" -- list x
+	said_with 2 "stats: y: that is too much" -- stats x y
+	said_with 2 "doctor: x" -- doctor x
+	said_with 2 "blk add: the disk's name is missing" -- blk add
+	said_with 2 "blk add: the disk's name is missing" -- blk add --path /dev/null
+	said_with 2 "blk add: --path is missing" -- blk add disk0
+	said_with 2 "blk add: --path: a value is missing" -- blk add disk0 --path
+	said_with 2 "blk add: --frob: no such option" -- blk add disk0 --frob 1
+	said_with 2 "blk add: frob: options begin" -- blk add disk0 frob
+	said_with 2 "blk add: --queues: it was given already" -- blk add disk0 --queues 1 --queues=2
+	said_with 2 "blk add: --serial: it can't have more" -- blk add disk0 --serial $'a\nb'
+	said_with 2 "blk del: the disk's name is missing" -- blk del
+	said_with 2 "blk resize: the disk's name is missing" -- blk resize
+	said_with 2 "blk list: x" -- blk list x
+	refused "can't be written" bash -c "'$PVIOCTL' --help >/dev/full"
+}
+
+# field NAME FILTER - of the device NAME in pvioctl list
+field() {
+	p list --json | jq -r --arg name "$1" ".[] | select(.name == \$name) | $2"
+}
+
+lists_nodes() {
+	local name
+
+	same "$(p list --json | jq length)" 0 devices
+	p list
+	store_make ctlstore 8
+	hold_start "$NODE" owner "break=/dev/ctlstore"
+	name=$(p --json list | jq -r '.[0].name')
+	same "$(p list --json | jq length)" 1 devices
+	same "$(field "$name" .pid)" "$HOLD_PID" pid
+	same "$(field "$name" .uid)" 0 uid
+	same "$(field "$name" .front)" node front
+	same "$(field "$name" .queues)" 64 queues
+	p list | grep -qE "^$name +pvio_vhost_blk +node +va +64 +$HOLD_PID +0\$"
+	same "$(p stats "$name" --json | jq length)" 64 queues
+	said_with 1 "no such device" -- stats frob
+	broken "$name"
+	hold_end
+	same "$(p list --json)" "$(printf '[]')" devices
+}
+
+# broken NAME - its queue 0, by now
+broken() {
+	await "$LIMIT" eval "p stats '$1' | grep -qE '^$1 +0 +broken'" || fail "$(p stats "$1")"
+	same "$(p stats "$1" --json | jq '.[0].broken')" 1 "broken queues"
+	same "$(p stats "$1" --json | jq -r '.[1].state')" stopped "the next queue"
+	said_with 1 "queue 0 of $1 is broken" dmesg -- doctor
+}
+
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all \
+		"$@"
+}
+
+# Another user sees nothing of root's, and root sees everything.
+unprivileged() {
+	local name
+
+	install -m 0755 "$PVIOCTL" /tmp/pvioctl
+	hold_start "$NODE" owner
+	same "$(as_nobody /tmp/pvioctl list --json | jq length)" 0 "what nobody sees"
+	same "$(as_nobody /tmp/pvioctl stats --json | jq length)" 0 "what nobody sees"
+	same "$(p list --json | jq length)" 1 "what root sees"
+	hold_end
+	hold_start "$NODE" uid=65534 owner
+	name=$(p list --json | jq -r '.[0].name')
+	same "$(field "$name" .uid)" 65534 uid
+	same "$(as_nobody /tmp/pvioctl list --json | jq -r '.[].name')" "$name" "what nobody sees"
+	same "$(as_nobody /tmp/pvioctl stats "$name" --json | jq length)" 64 "what nobody sees"
+	hold_end
+	refused "first network namespace" unshare -n "$PVIOCTL" list
+	if has_vdpa; then
+		refused "root" as_nobody /tmp/pvioctl blk add disk0 --path /dev/null
+		[ -z "$(ls -A "$DISKS")" ]
+	fi
+	rm /tmp/pvioctl
+}
+
+without_vdpa() {
+	said_with 1 "/dev/vhost-blk" "no vDPA" -- blk add disk0 --path /dev/null
+	said_with 1 "/dev/vhost-blk" -- blk del disk0
+	said_with 1 "/dev/vhost-blk" -- blk list
+	said_with 1 "/dev/vhost-blk" -- blk resize disk0
+}
+
+# in_place COMMANDS - run where mounts are nobody else's
+in_place() {
+	unshare -m bash -euc "$1"
+}
+
+says_not_loaded() {
+	in_place "mount -t tmpfs none /sys/module; mount -t tmpfs none /sys/kernel
+		! '$PVIOCTL' blk add disk0 --path /dev/null 2>/tmp/said"
+	grep -qF "modprobe pvio_vhost_blk" /tmp/said
+}
+
+says_not_mounted() {
+	in_place "umount /sys/kernel/config
+		! '$PVIOCTL' blk add disk0 --path /dev/null 2>/tmp/said"
+	grep -qF "mount -t configfs configfs /sys/kernel/config" /tmp/said
+}
+
+# disk FILTER - of disk0 in pvioctl blk list
+disk() {
+	p blk list --json | jq -r ".[] | select(.name == \"disk0\") | $1"
+}
+
+adds() {
+	local node
+
+	store_make ctlstore 16
+	node=$(p blk add disk0 --path /dev/ctlstore)
+	same "$node" "$(device_node disk0)" node
+	[ -c "$node" ] || fail "$node is not there"
+	same "$(disk .node)" "$node" node
+	same "$(disk .path)" /dev/ctlstore path
+	same "$(disk .used_by)" "" user
+	same "$(disk '.pids | length')" 0 users
+	same "$(field disk0 .front)" vdpa front
+	same "$(p blk list --json | jq length)" 1 disks
+	p blk list | grep -qE "^disk0 +$node +- +/dev/ctlstore "
+	wrong_name "there is such a disk already" disk0
+	p blk del disk0
+	[ ! -e "$node" ]
+	same "$(p blk list --json | jq -c .)" "[]" disks
+	said_with 1 "disk0: there is no such disk" -- blk del disk0
+	said_with 1 "disk0: there is no such disk" -- blk resize disk0
+}
+
+wrong_name() {
+	said_with 1 "$1" -- blk add "$2" --path /dev/ctlstore
+}
+
+# Every option is an attribute, and reaches it.
+adds_options() {
+	local pair
+
+	store_make ctlstore 16
+	p blk add disk0 --path=/dev/ctlstore --queues 3 --queue-size 128 --block-size 4096 \
+		--readonly --serial "a b" --memory pa --discard none --device-features 0x300000020
+	for pair in path=/dev/ctlstore queues=3 queue_size=128 block_size=4096 readonly=1 \
+		"serial=a b" memory=pa discard=none loop=0; do
+		same "$(cat "$DISKS/disk0/${pair%%=*}")" "${pair#*=}" "${pair%%=*}"
+		same "$(disk ".${pair%%=*}")" "${pair#*=}" "${pair%%=*} in the list"
+	done
+	same "$(vdpa -j dev show disk0 | jq '.dev.disk0.max_vqs')" 3 queues
+	same "$(field disk0 .memory)" pa memory
+	p blk del disk0
+	p --json blk add disk0 --path /dev/ctlstore --readonly=0 | jq -e \
+		'.[0].name == "disk0" and (.[0].node | startswith("/dev/vhost-vdpa-"))' >/dev/null
+	same "$(cat "$DISKS/disk0/readonly")" 0 readonly
+	p blk del disk0
+	# All that there is, is an option.
+	disk_make disk0
+	for pair in "$DISKS"/disk0/*; do
+		pair=${pair##*/}
+		[ "$pair" != resize ] || continue
+		p blk add --help | grep -qE -- "^  --${pair//_/-}( |\$)" ||
+			fail "there is no option for $pair"
+	done
+	disk_remove disk0
+}
+
+# A mistake in each argument, and the message that names it.
+mistakes() {
+	local option
+
+	store_make ctlstore 16
+	for option in "--queues 0" "--queues 70000" "--queues -1" "--queues many" \
+		"--queue-size 8" "--queue-size 2048" "--queue-size 100" "--block-size 100" \
+		"--block-size 65536" "--block-size 256" "--memory both" "--discard all" \
+		"--serial 123456789012345678901"; do
+		# shellcheck disable=SC2086 # an option and its value
+		wrong "blk add: $option: " "; allowed: " -- blk add disk0 --path /dev/ctlstore $option
+	done
+	wrong "blk add: --queues : Invalid argument; allowed: 1 to 64" -- \
+		blk add disk0 --path /dev/ctlstore --queues ""
+	wrong "blk add: --readonly 2: " "allowed: 0 or 1" -- \
+		blk add disk0 --path /dev/ctlstore --readonly=2
+	wrong "blk add: --loop 2: " "allowed: 0 or 1" -- \
+		blk add disk0 --path /dev/ctlstore --loop=2
+	for option in 0x8000000000000000 0x100000000 0; do
+		wrong "blk add: --device-features $option: " VERSION_1 -- \
+			blk add disk0 --path /dev/ctlstore --device-features "$option"
+	done
+	for option in many -1 99999999999999999999 ""; do
+		wrong "blk add: --device-features $option: not a number" -- \
+			blk add disk0 --path /dev/ctlstore --device-features "$option"
+	done
+	p blk add disk0 --path /dev/ctlstore
+	p blk del disk0
+}
+
+mistaken_names() {
+	local name
+
+	store_make ctlstore 16
+	for name in "" . .. a/b $'a\nb'; do
+		wrong "a disk can't have such a name" -- blk add "$name" --path /dev/ctlstore
+	done
+	wrong "the disk can't be made: File name too long" -- \
+		blk add "$(printf 'n%.0s' {1..300})" --path /dev/ctlstore
+	for name in 'a*b' '[x]' "with blank" .hidden; do
+		p blk add "$name" --path /dev/ctlstore
+		same "$(p blk list --json | jq -r '.[].name')" "$name" name
+		p blk del "$name"
+		[ -z "$(ls -A "$DISKS")" ]
+	done
+}
+
+mistaken_paths() {
+	local dir
+
+	dir=$(mktemp -d)
+	store_make ctlstore 16
+	wrong "blk add: --path /dev/nope: No such file or directory" -- \
+		blk add disk0 --path /dev/nope
+	wrong "blk add: --path $dir: " "a block device or a file" -- blk add disk0 --path "$dir"
+	wrong "blk add: --path /dev/null: " "a block device or a file" -- \
+		blk add disk0 --path /dev/null
+	wrong "--path '': it may not be empty" -- blk add disk0 --path ""
+	wrong "--path ' /dev/ctlstore': " -- blk add disk0 --path " /dev/ctlstore"
+	wrong "--path '/dev/ctlstore ': " -- blk add disk0 --path "/dev/ctlstore "
+	wrong "--path /" "File name too long" -- blk add disk0 --path "/$(printf 'x/%.0s' {1..2100})"
+	touch "$dir/small"
+	wrong "blk add: --path $dir/small: " "smaller than a block" -- \
+		blk add disk0 --path "$dir/small"
+	mkfs.ext4 -q /dev/ctlstore
+	mount /dev/ctlstore "$dir"
+	wrong "blk add: --path /dev/ctlstore: " "mounted" -- blk add disk0 --path /dev/ctlstore
+	umount "$dir"
+	blockdev --setro /dev/ctlstore
+	wrong "blk add: --path /dev/ctlstore: " "--readonly" -- blk add disk0 --path /dev/ctlstore
+	p blk add disk0 --path /dev/ctlstore --readonly
+	p blk del disk0
+	rm -r "$dir"
+}
+
+# What only the last step finds out.
+late_mistakes() {
+	store_make ctlstore 16 blocksize=4096
+	wrong "blk add: --block-size 512: " "allowed" -- \
+		blk add disk0 --path /dev/ctlstore --block-size 512
+	refused "it takes CAP_NET_ADMIN" setpriv --bounding-set=-net_admin \
+		"$PVIOCTL" blk add disk0 --path /dev/ctlstore
+	[ -z "$(ls -A "$DISKS")" ]
+	p blk add disk0 --path /dev/ctlstore
+	refused "it takes CAP_NET_ADMIN" setpriv --bounding-set=-net_admin "$PVIOCTL" blk del disk0
+	device_exists disk0
+	p blk del disk0
+	in_place "mount -t tmpfs none /sys/bus/vdpa/drivers
+		! '$PVIOCTL' blk add disk0 --path /dev/ctlstore 2>/tmp/said"
+	grep -qF "modprobe vhost_vdpa" /tmp/said
+	# Where there is no node, nothing is to stay.
+	in_place "mount -t tmpfs none /dev
+		! '$PVIOCTL' blk add disk0 --path /proc/1/root/dev/ctlstore 2>/tmp/said"
+	grep -qF "there is no node" /tmp/said || fail "$(cat /tmp/said)"
+	[ -z "$(ls -A "$DISKS")" ]
+	no_device disk0
+}
+
+relative_path() {
+	local dir
+
+	dir=$(mktemp -d)
+	truncate -s 1M "$dir/file"
+	(cd "$dir" && p blk add disk0 --path file)
+	same "$(disk .path)" "$dir/file" path
+	p blk del disk0
+	rm -r "$dir"
+}
+
+# A device in use would keep "blk del", and all of vDPA, waiting.
+del_in_use() {
+	local node
+
+	store_make ctlstore 16
+	node=$(p blk add disk0 --path /dev/ctlstore)
+	hold_start "$node"
+	said_with 1 "in use by process $HOLD_PID (hold)" -- blk del disk0
+	same "$(disk '.pids[0]')" "$HOLD_PID" user
+	same "$(disk .used_by)" "$HOLD_PID (hold)" user
+	# Whoever can't look into the process finds out all the same.
+	refused "in use" setpriv --bounding-set=-sys_ptrace "$PVIOCTL" blk del disk0
+	device_exists disk0
+	hold_end
+	p blk del disk0
+}
+
+del_loop_in_use() {
+	local dev dir
+
+	dir=$(mktemp -d)
+	store_make ctlstore 16
+	dev=$(p blk add disk0 --path /dev/ctlstore --loop)
+	mkfs.ext4 -q "$dev"
+	mount "$dev" "$dir"
+	said_with 1 "$dev is in use" -- blk del disk0
+	umount "$dir"
+	rmdir "$dir"
+	p blk del disk0
+	[ ! -e "$dev" ]
+}
+
+del_half() {
+	disk_make disk0
+	p blk del disk0
+	[ ! -e "$DISKS/disk0" ]
+}
+
+resizes() {
+	local file=/dev/shm/ctlfile dev
+
+	truncate -s 16M "$file"
+	disk_make disk0 "path=$file"
+	said_with 1 "no device yet" -- blk resize disk0
+	disk_remove disk0
+	dev=$(p blk add disk0 --path "$file" --loop)
+	same "$(blockdev --getsize64 "$dev")" $((16 << 20)) size
+	said_with 0 "the store has the size" -- blk resize disk0
+	truncate -s 24M "$file"
+	same "$(disk .resize)" 1 resize
+	p blk resize disk0
+	await "$LIMIT" eval "[ \$(blockdev --getsize64 $dev) = $((24 << 20)) ]"
+	same "$(disk .resize)" 0 resize
+	p blk del disk0
+	rm "$file"
+}
+
+# counted COUNTER - of all queues of disk0
+counted() {
+	p stats disk0 --json | jq "map(.$1) | add"
+}
+
+# vendor COUNTER - the same, as vDPA tells it
+vendor() {
+	local i
+
+	for i in 0 1; do
+		vdpa -j dev vstats show disk0 qidx "$i"
+	done | jq -s "[.. | objects | .$1? // empty] | add"
+}
+
+idle() {
+	[ "$(counted completed)" = "$(counted chains)" ]
+}
+
+# What was read and written is what is counted.
+counts_io() {
+	local dev before after name
+
+	store_make ctlstore 64
+	dev=$(p blk add disk0 --path /dev/ctlstore --loop --queues 2 --discard none)
+	udevadm settle 2>/dev/null || true
+	await "$LIMIT" idle
+	before=$(p stats disk0 --json)
+	dd if=/dev/zero of="$dev" bs=1M count=24 oflag=direct status=none
+	dd if="$dev" of=/dev/null bs=64k count=80 iflag=direct status=none
+	await "$LIMIT" idle
+	after=$(p stats disk0 --json)
+	grew() {
+		echo $(($(jq "map(.$1) | add" <<<"$after") - $(jq "map(.$1) | add" <<<"$before")))
+	}
+	same "$(grew bytes_out)" $((24 << 20)) "bytes written"
+	same "$(grew bytes_in)" $((80 << 16)) "bytes read"
+	same "$(grew errors)" 0 errors
+	same "$(jq 'map(.completed) | add' <<<"$after")" \
+		"$(jq 'map(.latency | add) | add' <<<"$after")" "chains with a latency"
+	for name in chains completed bytes_in bytes_out batches calls errors unsupported; do
+		same "$(vendor $name)" "$(counted $name)" "$name in vstats"
+	done
+	[ "$(counted kicks)" -gt 0 ]
+	same "$(p stats disk0 | grep -c '^disk0 ')" 2 lines
+	p blk del disk0
+}
+
+# finds WORD... - the doctor does, and says what mends it
+finds() {
+	said_with 1 "$@" -- doctor || return
+	p doctor --json >/tmp/doctor || true
+	jq -e 'map(select(.level == "wrong" and .what != "" and .mend != "")) | length > 0' \
+		/tmp/doctor >/dev/null || fail "$(cat /tmp/doctor)"
+}
+
+# finds_there COMMANDS WORD... - the same, where COMMANDS were done
+finds_there() {
+	local commands=$1 word
+
+	shift
+	in_place "$commands
+		! '$PVIOCTL' doctor >/tmp/said" || fail "the doctor finds nothing" || return
+	for word in "$@"; do
+		grep -qF -- "$word" /tmp/said || fail "'$word' expected: $(cat /tmp/said)" || return
+	done
+}
+
+doctor_healthy() {
+	# A virtual host may have warned before; that isn't for this test.
+	if ! p doctor >/tmp/said; then
+		fail "$(cat /tmp/said)"
+	fi
+	grep -qF "nothing stands in the way" /tmp/said
+	p doctor --json | jq -e 'map(select(.level == "wrong")) | length == 0' >/dev/null
+	has_vdpa || grep -qF "this kernel has no vDPA" /tmp/said
+}
+
+doctor_modules() {
+	local dep
+
+	dep=/lib/modules/$(uname -r)
+	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /lib/modules" \
+		"neither loaded nor installed" "make modules_install" \
+		"another module has /dev/vhost-blk"
+	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /lib/modules; mkdir $dep
+		echo updates/pvio_vhost_blk.ko.xz: >$dep/modules.dep" \
+		"pvio_vhost_blk is not loaded" "    modprobe pvio_vhost_blk"
+	finds_there "mount -t tmpfs none /sys/module; mkdir /sys/module/vhost_blk" \
+		"another project's module vhost_blk" "    modprobe -r vhost_blk"
+}
+
+doctor_kernel() {
+	local what
+
+	echo 128 >/tmp/tainted
+	finds_there "mount --bind /tmp/tainted /proc/sys/kernel/tainted" "there was an oops" reboot
+	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /sys/kernel/security
+		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown" \
+		"locked down" "mokutil --import"
+	finds_there "mount -t tmpfs none /sys/module; mkdir -p /sys/module/module/parameters
+		mount -t tmpfs none /sys/kernel/security
+		echo Y >/sys/module/module/parameters/sig_enforce" "sig_enforce" "mokutil --import"
+	# With the modules loaded there is nothing to be let in.
+	what=$(in_place "mount -t tmpfs none /sys/kernel/security
+		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown
+		'$PVIOCTL' doctor")
+	! grep -q "locked down" <<<"$what"
+}
+
+doctor_node() {
+	chmod 0666 "$NODE"
+	finds "everybody on this host may open $NODE" "chmod o= $NODE"
+	chmod 0600 "$NODE"
+	mv "$NODE" /dev/vhost-blk-aside
+	finds "$NODE is missing" "mknod -m 0600 $NODE c 10 "
+	mknod "$NODE" c 1 3
+	finds "$NODE is not the device of pvio_vhost_blk" "mknod"
+	mv -f /dev/vhost-blk-aside "$NODE"
+	doctor_healthy
+}
+
+doctor_vdpa() {
+	local dep
+
+	dep=/lib/modules/$(uname -r)
+	finds_there "umount /sys/kernel/config" "configfs is not mounted" \
+		"    mount -t configfs configfs /sys/kernel/config"
+	finds_there "mount -t tmpfs none /sys/bus/vdpa/drivers" "vhost_vdpa is not loaded" \
+		"    modprobe vhost_vdpa"
+	finds_there "mount -t tmpfs none /sys/bus/vdpa/drivers; mount -t tmpfs none /lib/modules
+		mkdir $dep; touch $dep/modules.dep" "no vhost_vdpa (CONFIG_VHOST_VDPA)"
+	in_place "mount -t tmpfs none /sys/bus; '$PVIOCTL' doctor >/tmp/said"
+	grep -qF "note: vDPA is not loaded" /tmp/said
+}
+
+doctor_memory() {
+	local node
+
+	store_make ctlstore 16
+	node=$(p blk add disk0 --path /dev/ctlstore)
+	chmod 0606 "$node"
+	finds "everybody on this host may read and write disk disk0" "chmod o= $node"
+	chmod 0600 "$node"
+	hold_start "$node" private=64
+	finds "process $HOLD_PID (hold) has disk disk0 with memory=va, and no shared memory" \
+		memory-backend-memfd
+	hold_end
+	hold_start "$node" private=64 shared=64
+	doctor_healthy
+	hold_end
+	p blk del disk0
+}
+
+doctor_pinned() {
+	local node
+
+	store_make ctlstore 16
+	node=$(p blk add disk0 --path /dev/ctlstore --memory pa)
+	ulimit -l 8192
+	hold_start "$node" private=64
+	finds "process $HOLD_PID (hold) has disk disk0 with memory=pa, and may lock 8192 KiB" \
+		"prlimit --pid $HOLD_PID"
+	prlimit --pid "$HOLD_PID" --memlock=unlimited:unlimited
+	doctor_healthy
+	hold_end
+	p blk del disk0
+}
+
+# How many pieces pinned memory may have is said where the kernel counts them.
+doctor_extents() {
+	local file=
+
+	for file in /sys/module/{vhost_vdpa,vhost_iotlb,vhost}/parameters/max_iotlb_entries; do
+		[ ! -e "$file" ] || break
+	done
+	[ -e "$file" ] || return 4
+	note "$file is $(cat "$file")"
+	store_make ctlstore 16
+	p blk add disk0 --path /dev/ctlstore --memory pa
+	p doctor | grep -F "note: disk disk0 has memory=pa" | grep -qF "$(cat "$file") pieces"
+	p doctor | grep -qF "max_iotlb_entries=1000000"
+	p blk del disk0
+}
+
+TESTS="usage lists_nodes unprivileged says_not_loaded doctor_healthy doctor_modules doctor_kernel
+	doctor_node"
+VDPA_TESTS="says_not_mounted adds adds_options mistakes mistaken_names mistaken_paths late_mistakes
+	relative_path del_in_use del_loop_in_use del_half resizes counts_io doctor_vdpa
+	doctor_memory doctor_pinned doctor_extents"
+if has_vdpa; then
+	TESTS="$TESTS $VDPA_TESTS"
+else
+	TESTS="$TESTS without_vdpa"
+fi
+[ $# = 0 ] || TESTS="$*"
+
+ktap_plan "$(wc -w <<<"$TESTS")"
+for name in $TESTS; do
+	ktap_test "pvioctl_$name" "$name"
+	clean_up
+done
+ktap_finish
