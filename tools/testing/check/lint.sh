@@ -11,6 +11,8 @@ set -euo pipefail
 # - a member's name can't stand in parentheses
 EVERYWHERE=UNCOMMENTED_DEFINITION,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,MACRO_WITH_FLOW_CONTROL
 EVERYWHERE=$EVERYWHERE,MACRO_ARG_PRECEDENCE
+# - what defines a tracepoint is laid out like a structure
+TRACES=$EVERYWHERE,PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
 # - programs have none of the kernel's attributes, and share memory by volatile
 PROGRAMS=$EVERYWHERE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 # - what stands in for the kernel's headers defines what should be used instead
@@ -69,8 +71,10 @@ checkpatch_all() {
 	local files
 
 	sources '*.[ch]' >"$PART_LOGS/c-files"
-	mapfile -t files < <(grep -v ^tools/ "$PART_LOGS/c-files")
+	mapfile -t files < <(grep -v ^tools/ "$PART_LOGS/c-files" | grep -v '/trace\.h$')
 	checkpatch "$EVERYWHERE" "${files[@]}"
+	mapfile -t files < <(grep '/trace\.h$' "$PART_LOGS/c-files")
+	checkpatch "$TRACES" "${files[@]}"
 	mapfile -t files < <(grep ^tools/ "$PART_LOGS/c-files" | grep -v '/include/')
 	checkpatch "$PROGRAMS" "${files[@]}"
 	mapfile -t files < <(grep '^tools/.*/include/' "$PART_LOGS/c-files")
