@@ -18,9 +18,9 @@ void disk_need(const char *command)
 	if (!module_loaded(MODULE))
 		die("%s: " MODULE " is not loaded: modprobe " MODULE, command);
 	if (!file_exists(BUS))
-		die("%s: this kernel has no vDPA, so there are no disks to be made: a VMM opens /dev/vhost-blk, and hands over the store itself",
-		    command);
-	die("%s: configfs is not mounted: mount -t configfs configfs " CONFIGFS, command);
+		die("%s: this kernel has no vDPA, so there are no disks to be made: a VMM "
+		    "opens /dev/vhost-blk, and hands over the store itself", command);
+	die("%s: configfs is not mounted: mount -t configfs none " CONFIGFS, command);
 }
 
 int disk_read(const char *name, const char *attr, char *buf, size_t len)

@@ -40,7 +40,8 @@ static void check_taints(void)
 static void check_signatures(void)
 {
 	static const char mend[] =
-		"sign the modules with a key that this machine trusts (mokutil --import), or switch Secure Boot off";
+		"sign the modules with a key that this machine trusts (mokutil --import), "
+		"or switch Secure Boot off";
 	char line[128];
 
 	if (module_loaded(MODULE))
@@ -144,7 +145,7 @@ void doctor_vdpa(void)
 	}
 	check_driver("vhost_vdpa", "CONFIG_VHOST_VDPA");
 	if (module_loaded(MODULE) && !file_exists(DISKS))
-		doctor_found(DOCTOR_WRONG, "mount -t configfs configfs " CONFIGFS,
+		doctor_found(DOCTOR_WRONG, "mount -t configfs none " CONFIGFS,
 			     "configfs is not mounted: no disk can be made");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The VMMs that have disks: may they, and can they, give their memory. */
 #include <dirent.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "doctor.h"
 #include "pvioctl.h"
 
-#define MIB		((uint64_t)1024 * 1024)
+#define MIB		(1024ull * 1024)
 /* What a VM's memory is never below, and a VMM's other shared memory seldom above. */
 #define MEMORY_LEAST	MIB
 #define EXTENTS_PLENTY	65536
@@ -22,14 +22,14 @@ struct disk {
 };
 
 struct memory {
-	uint64_t shared;	/* the largest writable mapping of a file that is shared */
-	uint64_t any;		/* the largest writable mapping */
+	unsigned long long shared;	/* the largest writable mapping of a file that is shared */
+	unsigned long long any;		/* the largest writable mapping */
 };
 
 static void read_memory(pid_t pid, struct memory *m)
 {
 	char path[PATH_LEN], line[1024], perms[8], file[256];
-	uint64_t from, to;
+	unsigned long long from, to;
 	FILE *f;
 
 	memset(m, 0, sizeof(*m));
@@ -37,7 +37,7 @@ static void read_memory(pid_t pid, struct memory *m)
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
 		*file = 0;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %*s %255s", &from, &to,
+		if (sscanf(line, "%llx-%llx %7s %*s %*s %*s %255s", &from, &to,
 			   perms, file) < 3 || perms[1] != 'w')
 			continue;
 		if (to - from > m->any)
@@ -49,11 +49,11 @@ static void read_memory(pid_t pid, struct memory *m)
 		fclose(f);
 }
 
-/* Bytes that a process may lock; UINT64_MAX: any. */
-static uint64_t lock_limit(pid_t pid)
+/* Bytes that a process may lock; ULLONG_MAX: any. */
+static unsigned long long lock_limit(pid_t pid)
 {
 	static const char title[] = "Max locked memory";
-	uint64_t limit = UINT64_MAX;
+	unsigned long long limit = ULLONG_MAX;
 	char path[PATH_LEN], line[256];
 	FILE *f;
 
@@ -61,8 +61,8 @@ static uint64_t lock_limit(pid_t pid)
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, title, strlen(title)) &&
-		    sscanf(line + strlen(title), "%" SCNu64, &limit) != 1)
-			limit = UINT64_MAX;
+		    sscanf(line + strlen(title), "%llu", &limit) != 1)
+			limit = ULLONG_MAX;
 	if (f)
 		fclose(f);
 	return limit;
@@ -71,28 +71,28 @@ static uint64_t lock_limit(pid_t pid)
 static void check_pinned(pid_t pid, const char *program, const struct disk *d,
 			 const struct memory *m)
 {
-	uint64_t limit = lock_limit(pid);
+	unsigned long long limit = lock_limit(pid);
 	char mend[192];
 
 	if (limit >= m->any || m->any < MEMORY_LEAST)
 		return;
 	snprintf(mend, sizeof(mend),
-		 "start it after ulimit -l unlimited (systemd: LimitMEMLOCK=infinity), or: prlimit --pid %d --memlock=unlimited",
-		 pid);
+		 "prlimit --pid %d --memlock=unlimited; from the start: ulimit -l unlimited, "
+		 "or LimitMEMLOCK=infinity in systemd", pid);
 	doctor_found(DOCTOR_WRONG, mend,
-		     "process %d (%s) has disk %s with memory=pa, and may lock %" PRIu64 " KiB; it has %" PRIu64 " MiB",
-		     pid, program, d->name, limit / 1024, m->any / MIB);
+		     "process %d (%s) has disk %s with memory=pa, and may lock %llu KiB of %llu",
+		     pid, program, d->name, limit / 1024, m->any / 1024);
 }
 
 static void check_shared(pid_t pid, const char *program, const struct disk *d,
 			 const struct memory *m)
 {
-	char mend[256];
+	static const char mend[] =
+		"QEMU: -object memory-backend-memfd,id=mem,size=...,share=on "
+		"-machine memory-backend=mem; or make the disk with --memory pa";
 
 	if (m->shared >= MEMORY_LEAST)
 		return;
-	snprintf(mend, sizeof(mend),
-		 "QEMU: -object memory-backend-memfd,id=mem,size=...,share=on -machine memory-backend=mem; or make the disk with --memory pa");
 	doctor_found(DOCTOR_WRONG, mend,
 		     "process %d (%s) has disk %s with memory=va, and no shared memory", pid,
 		     program, d->name);

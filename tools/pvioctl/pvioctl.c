@@ -119,7 +119,7 @@ void args_end(const struct args *a)
 }
 
 /* All commands, or those whose name begins with @prefix. */
-static void usage(FILE *f, const char *prefix)
+static void help_all(FILE *f, const char *prefix)
 {
 	unsigned int i;
 
@@ -131,7 +131,7 @@ static void usage(FILE *f, const char *prefix)
 				commands[i].help);
 }
 
-static void usage_of(const struct command *c)
+static void help_one(const struct command *c)
 {
 	printf("usage: pvioctl %s%s\n\n%s\n", c->name, c->words, c->help);
 	if (c->more)
@@ -190,7 +190,7 @@ static int no_command(const struct args *a)
 		complain("%s: no such command", *a->argv);
 	else if (a->argc > 1)
 		complain("blk %s: no such command", a->argv[1]);
-	usage(stderr, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
+	help_all(stderr, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
 	return EXIT_USAGE;
 }
 
@@ -205,9 +205,9 @@ static int run(struct args *a)
 	if (c && !help)
 		return c->run(a);
 	if (c)
-		usage_of(c);
+		help_one(c);
 	else if (help)
-		usage(stdout, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
+		help_all(stdout, a->argc && !strcmp(*a->argv, "blk") ? "blk " : "");
 	else if (a->argc == 1 && !strcmp(*a->argv, "--version"))
 		puts("pvioctl " PVIO_VERSION);
 	else

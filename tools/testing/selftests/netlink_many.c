@@ -72,6 +72,13 @@ struct task {
 	pthread_t thread;
 };
 
+static void task_init(struct task *t, const struct env *e, const struct order *o, unsigned int nr)
+{
+	t->order = o;
+	t->rounds = e->rounds * 5;
+	t->seed = e->seed + nr;
+}
+
 static int dump_rounds(struct task *t)
 {
 	struct order o = *t->order;
@@ -173,7 +180,7 @@ static int many_threads(void *ctx)
 	CHECK_OK(nl_open(&n));
 	o.stays = netlink_own_id(&n);
 	for (i = 0; i < THREADS; i++)
-		tasks[i] = (struct task){ .order = &o, .rounds = e->rounds * 5, .seed = e->seed + i };
+		task_init(&tasks[i], e, &o, i);
 	CHECK_PASS(run_all(tasks, THREADS, fns, &stop));
 	CHECK_PASS(netlink_works(&n, o.stays));
 	nl_close(&n);
@@ -199,7 +206,7 @@ static int nobody_main(struct env *e, void *arg)
 	CHECK_OK(nl_open(&n));
 	o.stays = netlink_own_id(&n);
 	for (i = 0; i < THREADS; i++)
-		tasks[i] = (struct task){ .order = &o, .rounds = e->rounds * 5, .seed = e->seed + i };
+		task_init(&tasks[i], e, &o, i);
 	return run_all(tasks, THREADS, fns, &stop);
 }
 

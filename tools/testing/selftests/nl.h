@@ -52,8 +52,8 @@ void nl_put_u32(struct nl_msg *m, uint16_t type, uint32_t value);
 struct genlmsghdr *nl_genl(struct nl_msg *m);
 
 /*
- * Sends, and calls @fn for each answer until it returns other than 0, or all are there. Returns what
- * @fn did, 0, or the kernel's error.
+ * Sends, and calls @fn for each answer until it returns other than 0, or all are there. Returns
+ * what @fn did, 0, or the kernel's error.
  */
 int nl_talk(struct nl *n, struct nl_msg *m,
 	    int (*fn)(const struct nl_answer *answer, void *arg), void *arg);

@@ -7,37 +7,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
 . "${PAYLOAD:-/payload}/ktap.sh"
 . "$HERE/lib.sh"
+. "$HERE/pvioctl_lib.sh"
 
-PVIOCTL=${PAYLOAD:-/payload}/pvioctl
 NODE=/dev/vhost-blk
-LIMIT=60
-HOLD=/tmp/hold
-
-p() {
-	"$PVIOCTL" "$@"
-}
-
-same() {
-	[ "$1" = "$2" ] || fail "$3 is '$1', expected '$2'"
-}
-
-# said_with STATUS WORD... -- ARG... - pvioctl ends so, and what it says holds all the words
-said_with() {
-	local want=$1 status=0 words=() said word
-
-	shift
-	while [ "$1" != -- ]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	said=$(p "$@" 2>&1) || status=$?
-	[ "$status" = "$want" ] || fail "pvioctl $*: status $status, expected $want: $said" || return
-	for word in "${words[@]}"; do
-		grep -qF -- "$word" <<<"$said" || fail "pvioctl $*: '$word' expected, got: $said" ||
-			return
-	done
-}
 
 # wrong WORD... -- ARG... - refused, with these words, and nothing is left
 wrong() {
@@ -46,32 +18,17 @@ wrong() {
 	no_device disk0
 }
 
-# hold_start ARG... - a process that has a device open: HOLD_PID
-hold_start() {
-	rm -f "$HOLD.in" "$HOLD.out"
-	mkfifo "$HOLD.in"
-	"$HERE/hold" "$@" <"$HOLD.in" >"$HOLD.out" &
-	HOLD_PID=$!
-	exec {HOLD_FD}>"$HOLD.in"
-	await "$LIMIT" grep -q ready "$HOLD.out" || fail "hold $* does not start"
-}
-
-hold_end() {
-	exec {HOLD_FD}>&-
-	wait "$HOLD_PID"
-}
-
 usage() {
 	local command
 
-	p --version | grep -qE '^pvioctl [0-9]+\.[0-9]+\.[0-9]+$'
-	p --help | grep -q 'blk resize'
-	p blk --help | grep -q 'blk resize'
+	p --version | grep -E '^pvioctl [0-9]+\.[0-9]+\.[0-9]+$' >/dev/null
+	p --help | grep 'blk resize' >/dev/null
+	p blk --help | grep 'blk resize' >/dev/null
 	for command in list stats "blk add" "blk del" "blk list" "blk resize" doctor; do
 		# shellcheck disable=SC2086 # two words
-		p $command --help | grep -qF "usage: pvioctl $command"
+		p $command --help | grep -F "usage: pvioctl $command" >/dev/null
 	done
-	p blk add --help | grep -qF -- "--queue-size"
+	p blk add --help | grep -F -- "--queue-size" >/dev/null
 	said_with 2 usage --
 	said_with 2 usage "blk del" -- blk
 	said_with 2 "frob: no such" -- frob
@@ -111,7 +68,7 @@ lists_nodes() {
 	same "$(field "$name" .uid)" 0 uid
 	same "$(field "$name" .front)" node front
 	same "$(field "$name" .queues)" 64 queues
-	p list | grep -qE "^$name +pvio_vhost_blk +node +va +64 +$HOLD_PID +0\$"
+	p list | grep -E "^$name +pvio_vhost_blk +node +va +64 +$HOLD_PID +0\$" >/dev/null
 	same "$(p stats "$name" --json | jq length)" 64 queues
 	said_with 1 "no such device" -- stats frob
 	broken "$name"
@@ -121,7 +78,7 @@ lists_nodes() {
 
 # broken NAME - its queue 0, by now
 broken() {
-	await "$LIMIT" eval "p stats '$1' | grep -qE '^$1 +0 +broken'" || fail "$(p stats "$1")"
+	await "$LIMIT" eval "p stats '$1' | grep -E '^$1 +0 +broken'" >/dev/null || fail "$(p stats "$1")"
 	same "$(p stats "$1" --json | jq '.[0].broken')" 1 "broken queues"
 	same "$(p stats "$1" --json | jq -r '.[1].state')" stopped "the next queue"
 	said_with 1 "queue 0 of $1 is broken" dmesg -- doctor
@@ -163,11 +120,6 @@ without_vdpa() {
 	said_with 1 "/dev/vhost-blk" -- blk resize disk0
 }
 
-# in_place COMMANDS - run where mounts are nobody else's
-in_place() {
-	unshare -m bash -euc "$1"
-}
-
 says_not_loaded() {
 	in_place "mount -t tmpfs none /sys/module; mount -t tmpfs none /sys/kernel
 		! '$PVIOCTL' blk add disk0 --path /dev/null 2>/tmp/said"
@@ -177,7 +129,7 @@ says_not_loaded() {
 says_not_mounted() {
 	in_place "umount /sys/kernel/config
 		! '$PVIOCTL' blk add disk0 --path /dev/null 2>/tmp/said"
-	grep -qF "mount -t configfs configfs /sys/kernel/config" /tmp/said
+	grep -qF "mount -t configfs none /sys/kernel/config" /tmp/said
 }
 
 # disk FILTER - of disk0 in pvioctl blk list
@@ -198,7 +150,7 @@ adds() {
 	same "$(disk '.pids | length')" 0 users
 	same "$(field disk0 .front)" vdpa front
 	same "$(p blk list --json | jq length)" 1 disks
-	p blk list | grep -qE "^disk0 +$node +- +/dev/ctlstore "
+	p blk list | grep -E "^disk0 +$node +- +/dev/ctlstore " >/dev/null
 	wrong_name "there is such a disk already" disk0
 	p blk del disk0
 	[ ! -e "$node" ]
@@ -235,7 +187,7 @@ adds_options() {
 	for pair in "$DISKS"/disk0/*; do
 		pair=${pair##*/}
 		[ "$pair" != resize ] || continue
-		p blk add --help | grep -qE -- "^  --${pair//_/-}( |\$)" ||
+		p blk add --help | grep -E -- "^  --${pair//_/-}( |\$)" >/dev/null ||
 			fail "there is no option for $pair"
 	done
 	disk_remove disk0
@@ -454,148 +406,9 @@ counts_io() {
 	p blk del disk0
 }
 
-# finds WORD... - the doctor does, and says what mends it
-finds() {
-	said_with 1 "$@" -- doctor || return
-	p doctor --json >/tmp/doctor || true
-	jq -e 'map(select(.level == "wrong" and .what != "" and .mend != "")) | length > 0' \
-		/tmp/doctor >/dev/null || fail "$(cat /tmp/doctor)"
-}
-
-# finds_there COMMANDS WORD... - the same, where COMMANDS were done
-finds_there() {
-	local commands=$1 word
-
-	shift
-	in_place "$commands
-		! '$PVIOCTL' doctor >/tmp/said" || fail "the doctor finds nothing" || return
-	for word in "$@"; do
-		grep -qF -- "$word" /tmp/said || fail "'$word' expected: $(cat /tmp/said)" || return
-	done
-}
-
-doctor_healthy() {
-	# A virtual host may have warned before; that isn't for this test.
-	if ! p doctor >/tmp/said; then
-		fail "$(cat /tmp/said)"
-	fi
-	grep -qF "nothing stands in the way" /tmp/said
-	p doctor --json | jq -e 'map(select(.level == "wrong")) | length == 0' >/dev/null
-	has_vdpa || grep -qF "this kernel has no vDPA" /tmp/said
-}
-
-doctor_modules() {
-	local dep
-
-	dep=/lib/modules/$(uname -r)
-	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /lib/modules" \
-		"neither loaded nor installed" "make modules_install" \
-		"another module has /dev/vhost-blk"
-	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /lib/modules; mkdir $dep
-		echo updates/pvio_vhost_blk.ko.xz: >$dep/modules.dep" \
-		"pvio_vhost_blk is not loaded" "    modprobe pvio_vhost_blk"
-	finds_there "mount -t tmpfs none /sys/module; mkdir /sys/module/vhost_blk" \
-		"another project's module vhost_blk" "    modprobe -r vhost_blk"
-}
-
-doctor_kernel() {
-	local what
-
-	echo 128 >/tmp/tainted
-	finds_there "mount --bind /tmp/tainted /proc/sys/kernel/tainted" "there was an oops" reboot
-	finds_there "mount -t tmpfs none /sys/module; mount -t tmpfs none /sys/kernel/security
-		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown" \
-		"locked down" "mokutil --import"
-	finds_there "mount -t tmpfs none /sys/module; mkdir -p /sys/module/module/parameters
-		mount -t tmpfs none /sys/kernel/security
-		echo Y >/sys/module/module/parameters/sig_enforce" "sig_enforce" "mokutil --import"
-	# With the modules loaded there is nothing to be let in.
-	what=$(in_place "mount -t tmpfs none /sys/kernel/security
-		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown
-		'$PVIOCTL' doctor")
-	! grep -q "locked down" <<<"$what"
-}
-
-doctor_node() {
-	chmod 0666 "$NODE"
-	finds "everybody on this host may open $NODE" "chmod o= $NODE"
-	chmod 0600 "$NODE"
-	mv "$NODE" /dev/vhost-blk-aside
-	finds "$NODE is missing" "mknod -m 0600 $NODE c 10 "
-	mknod "$NODE" c 1 3
-	finds "$NODE is not the device of pvio_vhost_blk" "mknod"
-	mv -f /dev/vhost-blk-aside "$NODE"
-	doctor_healthy
-}
-
-doctor_vdpa() {
-	local dep
-
-	dep=/lib/modules/$(uname -r)
-	finds_there "umount /sys/kernel/config" "configfs is not mounted" \
-		"    mount -t configfs configfs /sys/kernel/config"
-	finds_there "mount -t tmpfs none /sys/bus/vdpa/drivers" "vhost_vdpa is not loaded" \
-		"    modprobe vhost_vdpa"
-	finds_there "mount -t tmpfs none /sys/bus/vdpa/drivers; mount -t tmpfs none /lib/modules
-		mkdir $dep; touch $dep/modules.dep" "no vhost_vdpa (CONFIG_VHOST_VDPA)"
-	in_place "mount -t tmpfs none /sys/bus; '$PVIOCTL' doctor >/tmp/said"
-	grep -qF "note: vDPA is not loaded" /tmp/said
-}
-
-doctor_memory() {
-	local node
-
-	store_make ctlstore 16
-	node=$(p blk add disk0 --path /dev/ctlstore)
-	chmod 0606 "$node"
-	finds "everybody on this host may read and write disk disk0" "chmod o= $node"
-	chmod 0600 "$node"
-	hold_start "$node" private=64
-	finds "process $HOLD_PID (hold) has disk disk0 with memory=va, and no shared memory" \
-		memory-backend-memfd
-	hold_end
-	hold_start "$node" private=64 shared=64
-	doctor_healthy
-	hold_end
-	p blk del disk0
-}
-
-doctor_pinned() {
-	local node
-
-	store_make ctlstore 16
-	node=$(p blk add disk0 --path /dev/ctlstore --memory pa)
-	ulimit -l 8192
-	hold_start "$node" private=64
-	finds "process $HOLD_PID (hold) has disk disk0 with memory=pa, and may lock 8192 KiB" \
-		"prlimit --pid $HOLD_PID"
-	prlimit --pid "$HOLD_PID" --memlock=unlimited:unlimited
-	doctor_healthy
-	hold_end
-	p blk del disk0
-}
-
-# How many pieces pinned memory may have is said where the kernel counts them.
-doctor_extents() {
-	local file=
-
-	for file in /sys/module/{vhost_vdpa,vhost_iotlb,vhost}/parameters/max_iotlb_entries; do
-		[ ! -e "$file" ] || break
-	done
-	[ -e "$file" ] || return 4
-	note "$file is $(cat "$file")"
-	store_make ctlstore 16
-	p blk add disk0 --path /dev/ctlstore --memory pa
-	p doctor | grep -F "note: disk disk0 has memory=pa" | grep -qF "$(cat "$file") pieces"
-	p doctor | grep -qF "max_iotlb_entries=1000000"
-	p blk del disk0
-}
-
-TESTS="usage lists_nodes unprivileged says_not_loaded doctor_healthy doctor_modules doctor_kernel
-	doctor_node"
+TESTS="usage lists_nodes unprivileged says_not_loaded"
 VDPA_TESTS="says_not_mounted adds adds_options mistakes mistaken_names mistaken_paths late_mistakes
-	relative_path del_in_use del_loop_in_use del_half resizes counts_io doctor_vdpa
-	doctor_memory doctor_pinned doctor_extents"
+	relative_path del_in_use del_loop_in_use del_half resizes counts_io"
 if has_vdpa; then
 	TESTS="$TESTS $VDPA_TESTS"
 else

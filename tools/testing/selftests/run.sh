@@ -20,7 +20,7 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
-	node_netlink pvioctl"
+	node_netlink pvioctl doctor"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -316,6 +316,10 @@ part_netlink() {
 
 part_pvioctl() {
 	"$HERE/pvioctl.sh"
+}
+
+part_doctor() {
+	"$HERE/doctor.sh"
 }
 
 # subtest PART - its KTAP indented, then its result
