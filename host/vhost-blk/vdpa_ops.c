@@ -436,7 +436,7 @@ static int pvblk_get_vendor_vq_stats(struct vdpa_device *vdpa, u16 idx,
 	pvstats_read(&pvblk_vdpa_queue(v, idx)->vq.stats, &values);
 	err = pvblk_put_stat(msg, "kicks", values.kicks);
 	for (i = 0; i < PVSTATS_COUNTERS && !err; i++)
-		err = pvblk_put_stat(msg, pvstats_names[i], values.n[i]);
+		err = pvblk_put_stat(msg, pvstats_name(i), values.n[i]);
 	return err;
 }
 

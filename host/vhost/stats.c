@@ -5,7 +5,7 @@
 
 #include "stats.h"
 
-const char * const pvstats_names[PVSTATS_COUNTERS] = {
+static const char * const pvstats_names[PVSTATS_COUNTERS] = {
 	[PVSTATS_CHAINS] = "chains",
 	[PVSTATS_COMPLETED] = "completed",
 	[PVSTATS_BYTES_IN] = "bytes_in",
@@ -18,7 +18,18 @@ const char * const pvstats_names[PVSTATS_COUNTERS] = {
 	[PVSTATS_BROKEN] = "broken",
 	[PVSTATS_DEPTH_MAX] = "depth_max",
 };
-EXPORT_SYMBOL_GPL(pvstats_names);
+
+/**
+ * pvstats_name() - what users see a counter called
+ * @c: the counter
+ *
+ * Return: its name.
+ */
+const char *pvstats_name(enum pvstats_counter c)
+{
+	return pvstats_names[c];
+}
+EXPORT_SYMBOL_GPL(pvstats_name);
 
 /**
  * pvstats_init() - make counters that stand at zero

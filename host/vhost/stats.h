@@ -24,6 +24,7 @@
  * @PVSTATS_UNSUPP: requests that are not supported
  * @PVSTATS_BROKEN: how often the queue broke
  * @PVSTATS_DEPTH_MAX: the most chains that were in flight at a time
+ * @PVSTATS_COUNTERS: how many there are
  */
 enum pvstats_counter {
 	PVSTATS_CHAINS,
@@ -94,8 +95,7 @@ static inline void pvstats_latency(struct pvstats *s, u64 ns)
 	u64_stats_update_end(&s->sync);
 }
 
-extern const char * const pvstats_names[PVSTATS_COUNTERS];
-
+const char *pvstats_name(enum pvstats_counter c);
 void pvstats_init(struct pvstats *s);
 void pvstats_read(const struct pvstats *s, struct pvstats_values *v);
 
