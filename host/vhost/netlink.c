@@ -167,13 +167,30 @@ static int pvnetlink_dev_doit(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(msg, info);
 }
 
-/* What narrowed a dump would be passed over without a word. */
+/*
+ * What narrowed a dump would be passed over without a word. It ends with the
+ * device that is the last one now, or else it would never end where devices
+ * come faster than it is read.
+ */
 static int pvnetlink_dump_start(struct netlink_callback *cb)
 {
-	if (!nlmsg_attrlen(cb->nlh, GENL_HDRLEN))
-		return 0;
-	NL_SET_ERR_MSG(cb->extack, "a dump takes no attributes");
-	return -EINVAL;
+	if (nlmsg_attrlen(cb->nlh, GENL_HDRLEN)) {
+		NL_SET_ERR_MSG(cb->extack, "a dump takes no attributes");
+		return -EINVAL;
+	}
+
+	mutex_lock(&pvdevs_lock);
+	if (!list_empty(&pvdevs))
+		cb->args[2] = list_last_entry(&pvdevs, struct pvdev, node)->id;
+	mutex_unlock(&pvdevs_lock);
+	return 0;
+}
+
+static struct pvdev *pvnetlink_dump_next(const struct netlink_callback *cb)
+{
+	struct pvdev *dev = pvnetlink_next(cb->args[0]);
+
+	return dev && dev->id <= cb->args[2] ? dev : NULL;
 }
 
 static void *pvnetlink_dump_put(struct sk_buff *skb,
@@ -188,7 +205,7 @@ static int pvnetlink_dev_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct pvdev *dev;
 
 	mutex_lock(&pvdevs_lock);
-	while ((dev = pvnetlink_next(cb->args[0]))) {
+	while ((dev = pvnetlink_dump_next(cb))) {
 		void *hdr;
 
 		if (pvnetlink_may_see(cb->skb, dev)) {
@@ -233,7 +250,7 @@ static int pvnetlink_queue_dump(struct sk_buff *skb,
 	struct pvdev *dev;
 
 	mutex_lock(&pvdevs_lock);
-	while ((dev = pvnetlink_next(cb->args[0]))) {
+	while ((dev = pvnetlink_dump_next(cb))) {
 		/* The one that was under way may be gone. */
 		if (dev->id != cb->args[0])
 			cb->args[1] = 0;
