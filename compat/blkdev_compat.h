@@ -9,4 +9,20 @@
 #define file_bdev(file)		I_BDEV((file)->f_mapping->host)
 #endif
 
+/* Those that take writes anywhere are used as if they had no zones. */
+#ifdef PVIO_HAVE_ZONED_MODEL
+#define bdev_is_zoned(bdev)	(bdev_zoned_model(bdev) == BLK_ZONED_HM)
+#endif
+
+#ifdef PVIO_HAVE_ZONE_MGMT_GFP
+#define blkdev_zone_mgmt(bdev, op, sector, nr)				\
+	blkdev_zone_mgmt(bdev, op, sector, nr, GFP_NOIO)
+#endif
+
+#ifndef PVIO_HAVE_ZONES
+#define blkdev_zone_mgmt(bdev, op, sector, nr)	(-EOPNOTSUPP)
+#define blkdev_report_zones(bdev, sector, nr, cb, data)			\
+	((void)(cb), (void)(data), -EOPNOTSUPP)
+#endif
+
 #endif

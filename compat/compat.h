@@ -22,4 +22,9 @@
 #include "eventfd_compat.h"
 #endif
 
+/* Before anybody includes what it makes up for. */
+#ifndef PVIO_HAVE_VIRTIO_BLK_ZONED
+#include "virtio_blk_compat.h"
+#endif
+
 #endif

@@ -8,6 +8,30 @@
 #include <linux/slab.h>
 
 #include "file.h"
+#include "zone.h"
+
+/**
+ * pvblk_part_done() - a part of a request has ended, and its status is set
+ * @part: the part; gone when this returns
+ *
+ * Context: any, also hard interrupts.
+ */
+void pvblk_part_done(struct pvblk_part *part)
+{
+	struct pvblk_req *req = part->bio.bi_private;
+
+	if (atomic_dec_and_test(&req->pending))
+		pvdev_vq_done(&req->q->vq, &req->done);
+}
+
+static u8 pvblk_status(const struct pvblk_req *req, blk_status_t status)
+{
+	if (status == BLK_STS_NOTSUPP)
+		return VIRTIO_BLK_S_UNSUPP;
+	if (req->q->dev->target.conv_zones)
+		return pvblk_zone_status(status, req);
+	return VIRTIO_BLK_S_IOERR;
+}
 
 /**
  * pvblk_part_end() - a part of a request has ended
@@ -21,16 +45,18 @@ void pvblk_part_end(struct pvblk_part *part, blk_status_t status)
 	struct pvblk_req *req = part->bio.bi_private;
 
 	if (unlikely(status))
-		WRITE_ONCE(req->status, status == BLK_STS_NOTSUPP ?
-			   VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR);
-	if (atomic_dec_and_test(&req->pending))
-		pvdev_vq_done(&req->q->vq, &req->done);
+		WRITE_ONCE(req->status, pvblk_status(req, status));
+	pvblk_part_done(part);
 }
 
 static void pvblk_bio_end(struct bio *bio)
 {
-	pvblk_part_end(container_of(bio, struct pvblk_part, bio),
-		       bio->bi_status);
+	struct pvblk_part *part = container_of(bio, struct pvblk_part, bio);
+
+	if (unlikely(bio->bi_status) && pvblk_zone_asks(part, bio->bi_status))
+		pvblk_pool_add(part->pool, part);
+	else
+		pvblk_part_end(part, bio->bi_status);
 }
 
 static void pvblk_part_init(struct pvblk_req *req, struct pvblk_part *part,
@@ -41,21 +67,37 @@ static void pvblk_part_init(struct pvblk_req *req, struct pvblk_part *part,
 	part->bio.bi_iter.bi_sector = req->sector + (req->bytes >> SECTOR_SHIFT);
 	part->bio.bi_private = req;
 	part->bio.bi_end_io = pvblk_bio_end;
+	part->pool = req->q->dev->pool;
 	part->next = NULL;
 	req->last = part;
 }
 
 /**
- * pvblk_bio_prepare() - begin a request's first bio
+ * pvblk_bio_prepare_vecs() - begin a request's first bio
+ * @req: the request
+ * @sector: where on the disk, in units of 512 bytes
+ * @opf: what to do there
+ * @vec: vectors for it, which last as long as the request
+ * @nvec: how many
+ */
+void pvblk_bio_prepare_vecs(struct pvblk_req *req, sector_t sector,
+			    blk_opf_t opf, struct bio_vec *vec,
+			    unsigned int nvec)
+{
+	req->sector = sector;
+	pvblk_part_init(req, &req->first, vec, nvec, opf);
+	req->started = true;
+}
+
+/**
+ * pvblk_bio_prepare() - begin a request's first bio with the vectors it has
  * @req: the request
  * @sector: where on the disk, in units of 512 bytes
  * @opf: what to do there
  */
 void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf)
 {
-	req->sector = sector;
-	pvblk_part_init(req, &req->first, req->vec, PVBLK_VECS, opf);
-	req->started = true;
+	pvblk_bio_prepare_vecs(req, sector, opf, req->vec, PVBLK_VECS);
 }
 
 /* The block layer is told at a block's boundary only: see pvblk_misaligned(). */
@@ -237,23 +279,20 @@ static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvmem_seg *seg,
 }
 
 /**
- * pvblk_bio_add_bounced() - add a copy of guest memory to a request
- * @req: the request, its first bio prepared and @write_guest set
- * @seg: the pieces
+ * pvblk_bounce_make() - make room for a copy of a request's data
+ * @req: the request
+ * @seg: the pieces of guest memory
  * @nseg: how many
  * @len: their bytes
  *
  * Context: worker.
  * Return: 0; -EAGAIN when the queue has too much copied data in flight,
- * -ESTALE when memory has changed since the pop, -EFAULT where there is no
- * memory, -ENOMEM.
+ * -ENOMEM.
  */
-int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
-			  unsigned int nseg, u32 len)
+int pvblk_bounce_make(struct pvblk_req *req, const struct pvmem_seg *seg,
+		      unsigned int nseg, u32 len)
 {
 	struct pvblk_queue *q = req->q;
-	u32 done, part;
-	int err;
 
 	if (q->bounced && q->bounced + len > PVBLK_BOUNCE_MAX)
 		return -EAGAIN;
@@ -262,7 +301,29 @@ int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 	if (!req->bounce)
 		return -ENOMEM;
 	q->bounced += len;
+	return 0;
+}
 
+/**
+ * pvblk_bio_add_bounced() - add a copy of guest memory to a request
+ * @req: the request, its first bio prepared and @write_guest set
+ * @seg: the pieces
+ * @nseg: how many
+ * @len: their bytes
+ *
+ * Context: worker.
+ * Return: 0; -ESTALE when memory has changed since the pop, -EFAULT where there
+ * is no memory, and what pvblk_bounce_make() returns.
+ */
+int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
+			  unsigned int nseg, u32 len)
+{
+	u32 done, part;
+	int err;
+
+	err = pvblk_bounce_make(req, seg, nseg, len);
+	if (err)
+		return err;
 	if (!req->write_guest) {
 		err = pvblk_bounce_from_guest(req);
 		if (err)
@@ -350,6 +411,8 @@ void pvblk_bio_submit(struct pvblk_req *req)
 		next = part->next;
 		if (file)
 			pvblk_file_submit(part);
+		else if (unlikely(pvblk_zone_slow(part)))
+			pvblk_pool_add(part->pool, part);
 		else
 			submit_bio(&part->bio);
 	}

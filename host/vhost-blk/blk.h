@@ -5,9 +5,9 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/configfs.h>
-#include <linux/virtio_blk.h>
 
 #include "dev.h"
+#include "virtio_blk_compat.h"
 
 #define PVBLK_MODULE		"pvio_vhost_blk"
 
@@ -39,6 +39,7 @@
 /* Bytes in ranges that a queue may have in flight; likewise. */
 #define PVBLK_RANGED_MAX	SZ_1G
 
+struct pvblk_append;
 struct pvblk_dev;
 struct pvblk_pool;
 struct pvblk_queue;
@@ -53,6 +54,7 @@ struct pvblk_vdpa;
  * @direct: a file that is read and written past the page cache
  * @align: a file's least alignment of I/O in memory, in bytes
  * @block_size: least logical block size, in bytes
+ * @conv_zones: of a zoned device, a bit for each zone that takes writes anywhere
  * @node: a file among those that are in use
  */
 struct pvblk_store {
@@ -62,6 +64,7 @@ struct pvblk_store {
 	bool direct;
 	u32 align;
 	u32 block_size;
+	unsigned long *conv_zones;
 	struct list_head node;
 };
 
@@ -101,6 +104,8 @@ enum pvblk_discard {
  * @loop: the driver is this kernel, which sees itself as guest memory
  * @memory: how guest memory is reached
  * @discard: what becomes of discards
+ * @ages: there is a @lifetime
+ * @lifetime: how worn the store is, see pvblk_lifetime_pack()
  * @serial: what VIRTIO_BLK_T_GET_ID answers
  */
 struct pvblk_disk {
@@ -116,6 +121,8 @@ struct pvblk_disk {
 	bool loop;
 	enum pvmem_kind memory;
 	enum pvblk_discard discard;
+	bool ages;
+	u64 lifetime;
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
 
@@ -130,7 +137,7 @@ struct pvblk_disk *pvblk_disk_make(const char *name);
 /**
  * struct pvblk_part - a bio of a request
  * @next: the next one
- * @pool: where it is done if it would block, on a file
+ * @pool: where it is done if it would block; NULL: nothing would
  * @todo: among those that the pool is to do
  * @iocb: its I/O on a file
  * @bio: the bio
@@ -176,6 +183,7 @@ struct pvblk_bounce {
  * @in_len: bytes of guest memory that a success has written
  * @status_seg: where the status goes
  * @bounce: the copy of its data; NULL: there is none
+ * @append: what appending to a zone needs; NULL: it is something else
  * @ranges: what to write zeroes to if the store can't do it; NULL: nothing
  * @ranged: bytes in its ranges
  * @pending: parts that have not ended
@@ -199,6 +207,7 @@ struct pvblk_req {
 	sector_t sector;
 	struct pvmem_seg status_seg;
 	struct pvblk_bounce *bounce;
+	struct pvblk_append *append;
 	struct pvblk_ranges *ranges;
 	u32 ranged;
 	atomic_t pending;
@@ -244,6 +253,13 @@ struct pvblk_queue {
  * @writethrough: writes are durable when they are completed
  * @zeroes: the store writes zeroes by itself
  * @erases: the store erases securely
+ * @conv_zones: of a zoned store, as in &struct pvblk_store; otherwise NULL
+ * @nr_zones: how many
+ * @zone_sectors: their size, in units of 512 bytes
+ * @append_sectors: the most that can be appended at a time, likewise
+ * @granule_mask: least size of a write to a zone minus 1, in bytes
+ * @ages: the operator says how worn the store is
+ * @lifetime: that, see pvblk_lifetime_pack()
  * @discard: what becomes of discards
  * @serial: what VIRTIO_BLK_T_GET_ID answers
  */
@@ -261,6 +277,13 @@ struct pvblk_target {
 	bool writethrough;
 	bool zeroes;
 	bool erases;
+	const unsigned long *conv_zones;
+	u32 nr_zones;
+	u32 zone_sectors;
+	u32 append_sectors;
+	u32 granule_mask;
+	bool ages;
+	u64 lifetime;
 	enum pvblk_discard discard;
 	char serial[VIRTIO_BLK_ID_BYTES];
 };
@@ -307,11 +330,15 @@ void pvblk_target_init(struct pvblk_target *t, const struct pvblk_store *store,
 void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
 		      u32 block_size, enum pvblk_discard discard,
 		      const char *serial);
+bool pvblk_dev_suits(const struct pvblk_dev *dev, u64 features);
 int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind);
 void pvblk_dev_stop_pool(struct pvblk_dev *dev);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
+int pvblk_lifetime_pack(u64 *lifetime, unsigned int pre_eol, unsigned int a,
+			unsigned int b);
+void pvblk_dev_set_lifetime(struct pvblk_dev *dev, bool ages, u64 lifetime);
 u64 pvblk_dev_store_sectors(const struct pvblk_dev *dev,
 			    const struct pvblk_store *store);
 void pvblk_dev_resize(struct pvblk_dev *dev, const struct pvblk_store *store);
@@ -340,6 +367,9 @@ bool pvblk_req_finish(struct pvblk_req *req, bool publish);
  * @seg: its data, without header and status
  * @nseg: pieces in @seg
  * @len: bytes in @seg
+ * @answer: where the guest may be told more than a status
+ * @nanswer: pieces in @answer
+ * @answer_len: bytes in @answer
  */
 struct pvblk_io {
 	struct pvblk_req *req;
@@ -348,6 +378,9 @@ struct pvblk_io {
 	struct pvmem_seg *seg;
 	unsigned int nseg;
 	u32 len;
+	struct pvmem_seg *answer;
+	unsigned int nanswer;
+	u32 answer_len;
 };
 
 u8 pvblk_check_sectors(const struct pvblk_target *t, u64 sector, u64 sectors);
@@ -361,6 +394,9 @@ bool pvblk_ranges_go_on(struct pvblk_req *req);
 void pvblk_ranges_release(struct pvblk_req *req);
 
 void pvblk_bio_prepare(struct pvblk_req *req, sector_t sector, blk_opf_t opf);
+void pvblk_bio_prepare_vecs(struct pvblk_req *req, sector_t sector,
+			    blk_opf_t opf, struct bio_vec *vec,
+			    unsigned int nvec);
 int pvblk_bio_add(struct pvblk_req *req, struct pvmem_seg *seg,
 		  unsigned int nseg);
 int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
@@ -368,13 +404,17 @@ int pvblk_bio_add_bounced(struct pvblk_req *req, struct pvmem_seg *seg,
 int pvblk_bio_add_range(struct pvblk_req *req, sector_t sector, u32 sectors,
 			blk_opf_t opf);
 int pvblk_bio_add_zeroes(struct pvblk_req *req, u32 len);
+void pvblk_part_done(struct pvblk_part *part);
 void pvblk_part_end(struct pvblk_part *part, blk_status_t status);
 void pvblk_bio_submit(struct pvblk_req *req);
 void pvblk_bio_release(struct pvblk_req *req, bool dirty);
+int pvblk_bounce_make(struct pvblk_req *req, const struct pvmem_seg *seg,
+		      unsigned int nseg, u32 len);
 int pvblk_bounce_to_guest(struct pvblk_req *req);
 
 int pvblk_chr_init(void);
 void pvblk_chr_exit(void);
+void pvblk_vdpa_set_lifetime(struct pvblk_vdpa *v, u64 lifetime);
 bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
 		       bool look);
 int pvblk_vdpa_init(void);

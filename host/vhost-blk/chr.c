@@ -28,6 +28,8 @@
  * @name: what messages call it
  * @store: its store; this and what follows is under &pvdev.control
  * @serial: for the store
+ * @ages: there is a @lifetime
+ * @lifetime: how worn the store is
  * @nworkers: threads for all queues; 0: each has its own
  * @worker: threads, while queues are being started
  * @event_lock: protects @event
@@ -41,6 +43,8 @@ struct pvblk_chr {
 	char name[PVBLK_CHR_NAME];
 	struct pvblk_store store;
 	char serial[VIRTIO_BLK_ID_BYTES];
+	bool ages;
+	u64 lifetime;
 	unsigned int nworkers;
 	struct pvworker *worker[PVBLK_QUEUES_MAX];
 	spinlock_t event_lock;
@@ -191,7 +195,8 @@ static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
 
 	pvblk_dev_attach(&b->dev, &b->store, b->store.block_size,
 			 PVBLK_DISCARD_ZERO, b->serial);
-	err = pvblk_chr_start(b);
+	pvblk_dev_set_lifetime(&b->dev, b->ages, b->lifetime);
+	err = pvblk_dev_suits(&b->dev, b->chr.acked) ? pvblk_chr_start(b) : -EINVAL;
 	if (err)
 		pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
@@ -219,6 +224,26 @@ static long pvblk_chr_set_serial(struct pvblk_chr *b, void __user *argp)
 		return -EFAULT;
 
 	memcpy(b->dev.target.serial, b->serial, sizeof(b->serial));
+	return 0;
+}
+
+static long pvblk_chr_set_lifetime(struct pvblk_chr *b, void __user *argp)
+{
+	struct vhost_blk_lifetime arg;
+	u64 lifetime;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reserved || pvblk_lifetime_pack(&lifetime, arg.pre_eol_info,
+						arg.typ_a, arg.typ_b))
+		return -EINVAL;
+	if (b->store.file && !b->ages)
+		return -EBUSY;
+
+	b->ages = true;
+	b->lifetime = lifetime;
+	if (b->store.file)
+		pvblk_dev_set_lifetime(&b->dev, true, lifetime);
 	return 0;
 }
 
@@ -313,6 +338,7 @@ static const struct pvblk_chr_cmd {
 	{ VHOST_BLK_SET_BACKEND, pvblk_chr_set_backend },
 	{ VHOST_BLK_SET_SERIAL, pvblk_chr_set_serial },
 	{ VHOST_SET_NWORKERS, pvblk_chr_set_nworkers },
+	{ VHOST_BLK_SET_LIFETIME, pvblk_chr_set_lifetime },
 	{ VHOST_BLK_RESIZE, pvblk_chr_resize },
 	{ VHOST_VDPA_GET_CONFIG, pvblk_chr_get_config },
 	{ VHOST_VDPA_SET_CONFIG, pvblk_chr_set_config },
@@ -339,6 +365,7 @@ static void pvblk_chr_reset(struct pvchr *chr)
 	pvblk_chr_set_features(b);
 	pvblk_chr_set_event(b, NULL);
 	memset(b->serial, 0, sizeof(b->serial));
+	b->ages = false;
 	b->nworkers = 0;
 }
 

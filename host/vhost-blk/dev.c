@@ -8,6 +8,11 @@
 
 #include "file.h"
 #include "netlink.h"
+#include "zone.h"
+
+/* virtio 1.4, 5.2.6: larger numbers are reserved. */
+#define PVBLK_PRE_EOL_MAX	3
+#define PVBLK_WEAR_MAX		11
 
 const u64 pvblk_features =
 	BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
@@ -17,7 +22,8 @@ const u64 pvblk_features =
 	BIT_ULL(VIRTIO_BLK_F_TOPOLOGY) | BIT_ULL(VIRTIO_BLK_F_FLUSH) |
 	BIT_ULL(VIRTIO_BLK_F_CONFIG_WCE) | BIT_ULL(VIRTIO_BLK_F_MQ) |
 	BIT_ULL(VIRTIO_BLK_F_DISCARD) | BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
-	BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE);
+	BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE) | BIT_ULL(VIRTIO_BLK_F_ZONED) |
+	BIT_ULL(VIRTIO_BLK_F_LIFETIME);
 
 static void pvblk_dev_free_queues(struct pvblk_dev *dev)
 {
@@ -132,12 +138,16 @@ static void pvblk_config_fill_ranges(const struct pvblk_target *t,
 
 static u64 pvblk_target_features(const struct pvblk_target *t)
 {
-	u64 f = pvblk_features;
+	u64 f = pvblk_features & ~BIT_ULL(VIRTIO_BLK_F_LIFETIME);
 
+	if (!t->conv_zones)
+		f &= ~BIT_ULL(VIRTIO_BLK_F_ZONED);
+	if (t->readonly || t->conv_zones)
+		f &= ~(BIT_ULL(VIRTIO_BLK_F_DISCARD) |
+		       BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
+		       BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE));
 	if (t->readonly)
-		return f & ~(BIT_ULL(VIRTIO_BLK_F_DISCARD) |
-			     BIT_ULL(VIRTIO_BLK_F_WRITE_ZEROES) |
-			     BIT_ULL(VIRTIO_BLK_F_SECURE_ERASE));
+		return f;
 
 	f &= ~BIT_ULL(VIRTIO_BLK_F_RO);
 	if (t->discard == PVBLK_DISCARD_NONE)
@@ -166,11 +176,61 @@ void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
 	pvblk_config_fill(dev, &config);
 	pvblk_config_fill_topology(&dev->target, &config);
 	pvblk_config_fill_ranges(&dev->target, &config);
+	pvblk_zones_config(&dev->target, &config);
 	spin_lock(&dev->config_lock);
 	dev->config = config;
 	dev->generation++;
 	spin_unlock(&dev->config_lock);
 	dev->features = pvblk_target_features(&dev->target);
+}
+
+/**
+ * pvblk_lifetime_pack() - check what is said of a store's wear
+ * @lifetime: the result, in one word that is read and written at once
+ * @pre_eol: how many of the reserved blocks are gone, VIRTIO_BLK_PRE_EOL_INFO_*
+ * @a: wear of cells of one bit, in tenths, 11 for all of it; 0: not known
+ * @b: wear of cells of several bits, likewise
+ *
+ * Return: 0, or -ERANGE for a number that is reserved (virtio 1.4, 5.2.6).
+ */
+int pvblk_lifetime_pack(u64 *lifetime, unsigned int pre_eol, unsigned int a,
+			unsigned int b)
+{
+	if (pre_eol > PVBLK_PRE_EOL_MAX || a > PVBLK_WEAR_MAX ||
+	    b > PVBLK_WEAR_MAX)
+		return -ERANGE;
+
+	*lifetime = pre_eol | (u64)a << 16 | (u64)b << 32;
+	return 0;
+}
+
+/**
+ * pvblk_dev_set_lifetime() - say how worn a device's store is
+ * @dev: the device, with its store
+ * @ages: offer to tell it; only before a driver has asked for the features
+ * @lifetime: by pvblk_lifetime_pack()
+ */
+void pvblk_dev_set_lifetime(struct pvblk_dev *dev, bool ages, u64 lifetime)
+{
+	WRITE_ONCE(dev->target.lifetime, lifetime);
+	dev->target.ages = ages;
+	if (ages)
+		dev->features |= BIT_ULL(VIRTIO_BLK_F_LIFETIME);
+}
+
+/**
+ * pvblk_dev_suits() - can a driver that accepted features deal with a device
+ * @dev: the device
+ * @features: what it accepted
+ *
+ * Return: false, with a message, where it can't (virtio 1.4, 5.2.5.2).
+ */
+bool pvblk_dev_suits(const struct pvblk_dev *dev, u64 features)
+{
+	if (!dev->target.conv_zones || features & BIT_ULL(VIRTIO_BLK_F_ZONED))
+		return true;
+	pvdev_warn(&dev->pvdev, "the store is zoned, and the driver can't deal with zones\n");
+	return false;
 }
 
 /**
@@ -185,12 +245,12 @@ int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind)
 {
 	struct pvblk_pool *pool;
 
-	if (!dev->target.file || dev->pool)
+	if (dev->pool || !(dev->target.file || dev->target.conv_zones))
 		return 0;
 
 	pool = pvblk_pool_start(&dev->pvdev, kind);
 	if (IS_ERR(pool)) {
-		pvdev_warn(&dev->pvdev, "can't have threads for a file (error %ld)\n",
+		pvdev_warn(&dev->pvdev, "can't have threads for what would block (error %ld)\n",
 			   PTR_ERR(pool));
 		return PTR_ERR(pool);
 	}
@@ -284,6 +344,9 @@ void pvblk_dev_update_cache_mode(struct pvblk_dev *dev)
 u64 pvblk_dev_store_sectors(const struct pvblk_dev *dev,
 			    const struct pvblk_store *store)
 {
+	/* What was found out about zones is for those that there were. */
+	if (dev->target.conv_zones)
+		return dev->target.sectors;
 	return round_down(pvblk_store_bytes(store),
 			  dev->target.block_mask + 1) >> SECTOR_SHIFT;
 }

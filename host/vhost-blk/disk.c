@@ -211,6 +211,55 @@ static ssize_t pvblk_disk_discard_store(struct config_item *item,
 	return count;
 }
 
+static ssize_t pvblk_disk_lifetime_show(struct config_item *item, char *page)
+{
+	struct pvblk_disk *disk = to_pvblk_disk(item);
+	u64 n = READ_ONCE(disk->lifetime);
+
+	if (!READ_ONCE(disk->ages))
+		return sprintf(page, "\n");
+	return sprintf(page, "%u %u %u\n", (u16)n, (u16)(n >> 16),
+		       (u16)(n >> 32));
+}
+
+/* Takes a new value; whether there is one is fixed while the device exists. */
+static int pvblk_disk_set_lifetime(struct pvblk_disk *disk, bool ages, u64 n)
+{
+	if (disk->dev && (!ages || !disk->ages))
+		return -EBUSY;
+
+	WRITE_ONCE(disk->lifetime, n);
+	WRITE_ONCE(disk->ages, ages);
+	if (disk->dev)
+		pvblk_vdpa_set_lifetime(disk->dev, n);
+	return 0;
+}
+
+static ssize_t pvblk_disk_lifetime_store(struct config_item *item,
+					 const char *page, size_t count)
+{
+	struct pvblk_disk *disk = to_pvblk_disk(item);
+	bool ages = *skip_spaces(page);
+	unsigned int pre_eol, a, b;
+	char rest;
+	u64 n = 0;
+	int err;
+
+	if (ages && (sscanf(page, "%u %u %u %c", &pre_eol, &a, &b, &rest) != 3 ||
+		     pvblk_lifetime_pack(&n, pre_eol, a, b))) {
+		pvblk_disk_err(disk, "lifetime: is not three numbers, up to 3, 11 and 11");
+		return -EINVAL;
+	}
+
+	mutex_lock(&disk->lock);
+	err = pvblk_disk_set_lifetime(disk, ages, n);
+	mutex_unlock(&disk->lock);
+	if (err)
+		pvblk_disk_err(disk, "lifetime: can't come or go while the device exists; vdpa dev del %s first",
+			       config_item_name(&disk->item));
+	return err ?: count;
+}
+
 /* The check of a number, with the disk's lock held. */
 static int pvblk_check_any(struct pvblk_disk *disk, unsigned int val)
 {
@@ -284,6 +333,7 @@ CONFIGFS_ATTR(pvblk_disk_, path);
 CONFIGFS_ATTR(pvblk_disk_, serial);
 CONFIGFS_ATTR(pvblk_disk_, memory);
 CONFIGFS_ATTR(pvblk_disk_, discard);
+CONFIGFS_ATTR(pvblk_disk_, lifetime);
 
 /* Whether the store has another size than the guest was told. */
 static ssize_t pvblk_disk_resize_show(struct config_item *item, char *page)
@@ -325,6 +375,7 @@ static struct configfs_attribute *pvblk_disk_attrs[] = {
 	&pvblk_disk_attr_serial,
 	&pvblk_disk_attr_memory,
 	&pvblk_disk_attr_discard,
+	&pvblk_disk_attr_lifetime,
 	&pvblk_disk_attr_resize,
 	NULL,
 };

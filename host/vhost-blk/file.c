@@ -105,9 +105,7 @@ static bool pvblk_file_start(struct pvblk_part *part, struct file *file)
 void pvblk_file_submit(struct pvblk_part *part)
 {
 	const struct pvblk_target *t = pvblk_part_target(part);
-	const struct pvblk_req *req = part->bio.bi_private;
 
-	part->pool = req->q->dev->pool;
 	if (!t->nowait || !part->bio.bi_vcnt ||
 	    !pvblk_file_start(part, t->file))
 		pvblk_pool_add(part->pool, part);

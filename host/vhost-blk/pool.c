@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "file.h"
+#include "zone.h"
 
 #define PVBLK_PULLERS	8
 
@@ -51,7 +52,9 @@ static bool pvblk_pool_turn(struct pvwork *work)
 		p->idle = true;
 	spin_unlock_irq(&pool->lock);
 
-	if (part)
+	if (part && part->bio.bi_bdev)
+		pvblk_zone_do(part);
+	else if (part)
 		pvblk_file_do(part);
 	return part;
 }

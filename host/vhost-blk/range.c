@@ -44,7 +44,7 @@ u8 pvblk_prepare_discard(const struct pvblk_io *io)
 
 u8 pvblk_prepare_write_zeroes(const struct pvblk_io *io)
 {
-	return pvblk_prepare_ranges(io, true);
+	return pvblk_prepare_ranges(io, !io->target->conv_zones);
 }
 
 u8 pvblk_prepare_secure_erase(const struct pvblk_io *io)

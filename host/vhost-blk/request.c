@@ -5,7 +5,7 @@
  */
 #include <linux/nospec.h>
 
-#include "blk.h"
+#include "zone.h"
 
 /**
  * struct pvblk_type - what to do for a type of request
@@ -61,9 +61,15 @@ static u8 pvblk_prepare_rw(const struct pvblk_io *io)
 
 static u8 pvblk_prepare_out(const struct pvblk_io *io)
 {
+	u8 status;
+
 	if (io->target->readonly)
 		return VIRTIO_BLK_S_IOERR;
-	return pvblk_prepare_rw(io);
+	status = pvblk_prepare_rw(io);
+	if (status != VIRTIO_BLK_S_OK || !io->target->conv_zones)
+		return status;
+	return pvblk_zone_check_write(io->target, io->sector,
+				      io->len >> SECTOR_SHIFT);
 }
 
 static u8 pvblk_prepare_any(const struct pvblk_io *io)
@@ -118,19 +124,19 @@ static int pvblk_issue_flush(struct pvblk_io *io)
 	return 0;
 }
 
-static int pvblk_issue_get_id(struct pvblk_io *io)
+/* Answers by as many bytes as the guest has room for. */
+static int pvblk_answer(struct pvblk_io *io, const void *from, u32 len)
 {
 	struct pvblk_req *req = io->req;
 	u32 done = 0;
 	unsigned int i;
 
-	for (i = 0; i < io->nseg && done < VIRTIO_BLK_ID_BYTES; i++) {
+	for (i = 0; i < io->nseg && done < len; i++) {
 		struct pvmem_seg seg = io->seg[i];
 		int err;
 
-		seg.len = min_t(u32, seg.len, VIRTIO_BLK_ID_BYTES - done);
-		err = pvdev_vq_write(&req->q->vq, req->view, &seg,
-				     io->target->serial + done);
+		seg.len = min_t(u32, seg.len, len - done);
+		err = pvdev_vq_write(&req->q->vq, req->view, &seg, from + done);
 		if (err)
 			return err;
 		done += seg.len;
@@ -139,6 +145,28 @@ static int pvblk_issue_get_id(struct pvblk_io *io)
 	if (done < io->len)
 		req->in_len = done;
 	return 1;
+}
+
+static int pvblk_issue_get_id(struct pvblk_io *io)
+{
+	return pvblk_answer(io, io->target->serial, VIRTIO_BLK_ID_BYTES);
+}
+
+static u8 pvblk_prepare_get_lifetime(const struct pvblk_io *io)
+{
+	return io->target->ages ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP;
+}
+
+static int pvblk_issue_get_lifetime(struct pvblk_io *io)
+{
+	u64 lifetime = READ_ONCE(io->target->lifetime);
+	const struct virtio_blk_lifetime answer = {
+		.pre_eol_info = cpu_to_le16(lifetime),
+		.device_lifetime_est_typ_a = cpu_to_le16(lifetime >> 16),
+		.device_lifetime_est_typ_b = cpu_to_le16(lifetime >> 32),
+	};
+
+	return pvblk_answer(io, &answer, sizeof(answer));
 }
 
 static const struct pvblk_type pvblk_types[] = {
@@ -160,6 +188,11 @@ static const struct pvblk_type pvblk_types[] = {
 		.prepare = pvblk_prepare_any,
 		.issue = pvblk_issue_get_id,
 	},
+	[VIRTIO_BLK_T_GET_LIFETIME] = {
+		.to_guest = true,
+		.prepare = pvblk_prepare_get_lifetime,
+		.issue = pvblk_issue_get_lifetime,
+	},
 	[VIRTIO_BLK_T_DISCARD] = {
 		.prepare = pvblk_prepare_discard,
 		.issue = pvblk_issue_discard,
@@ -171,6 +204,35 @@ static const struct pvblk_type pvblk_types[] = {
 	[VIRTIO_BLK_T_SECURE_ERASE] = {
 		.prepare = pvblk_prepare_secure_erase,
 		.issue = pvblk_issue_secure_erase,
+	},
+	[VIRTIO_BLK_T_ZONE_APPEND] = {
+		.prepare = pvblk_prepare_zone_append,
+		.issue = pvblk_issue_zone_append,
+	},
+	[VIRTIO_BLK_T_ZONE_REPORT] = {
+		.to_guest = true,
+		.prepare = pvblk_prepare_zone_report,
+		.issue = pvblk_issue_zone_report,
+	},
+	[VIRTIO_BLK_T_ZONE_OPEN] = {
+		.prepare = pvblk_prepare_zone_mgmt,
+		.issue = pvblk_issue_zone_open,
+	},
+	[VIRTIO_BLK_T_ZONE_CLOSE] = {
+		.prepare = pvblk_prepare_zone_mgmt,
+		.issue = pvblk_issue_zone_close,
+	},
+	[VIRTIO_BLK_T_ZONE_FINISH] = {
+		.prepare = pvblk_prepare_zone_mgmt,
+		.issue = pvblk_issue_zone_finish,
+	},
+	[VIRTIO_BLK_T_ZONE_RESET] = {
+		.prepare = pvblk_prepare_zone_mgmt,
+		.issue = pvblk_issue_zone_reset,
+	},
+	[VIRTIO_BLK_T_ZONE_RESET_ALL] = {
+		.prepare = pvblk_prepare_zone_reset_all,
+		.issue = pvblk_issue_zone_reset_all,
 	},
 };
 
@@ -199,6 +261,7 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->bytes = 0;
 	req->in_len = c->in_len;
 	req->bounce = NULL;
+	req->append = NULL;
 	req->ranges = NULL;
 	req->ranged = 0;
 
@@ -218,6 +281,9 @@ static void pvblk_io_init(struct pvblk_io *io, struct pvblk_req *req,
 	io->seg = c->seg + (to_guest ? c->nout : 0);
 	io->nseg = to_guest ? c->nin : c->nout;
 	io->len = to_guest ? c->in_len - 1 : c->out_len;
+	io->answer = c->seg + c->nout;
+	io->nanswer = c->nin;
+	io->answer_len = c->in_len - 1;
 	if (to_guest && !io->seg[io->nseg - 1].len)
 		io->nseg--;
 	req->write_guest = to_guest;
@@ -244,6 +310,12 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 	if (req->status != VIRTIO_BLK_S_OK)
 		return 1;
 	return type->issue(&io);
+}
+
+static void pvblk_req_release_extra(struct pvblk_req *req)
+{
+	pvblk_append_release(req);
+	pvblk_ranges_release(req);
 }
 
 /**
@@ -278,7 +350,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		ret = -EAGAIN;
 	if (ret == -EAGAIN || ret == -ESTALE) {
 		pvblk_bio_release(req, false);
-		pvblk_ranges_release(req);
+		pvblk_req_release_extra(req);
 		return ret;
 	}
 	if (ret < 0)
@@ -307,13 +379,16 @@ static void pvblk_req_complete(struct pvblk_req *req)
 	if (req->bounce && req->write_guest &&
 	    req->status == VIRTIO_BLK_S_OK && pvblk_bounce_to_guest(req))
 		req->status = VIRTIO_BLK_S_IOERR;
+	if (req->append && req->status == VIRTIO_BLK_S_OK)
+		pvblk_append_answer(req);
 
 	/* Memory that is gone takes its status with it. */
 	pvdev_vq_write(vq, req->view, &req->status_seg, &req->status);
 
 	/* Bytes from the first writable one on: data of a failure is none. */
 	len = req->in_len;
-	if ((req->status != VIRTIO_BLK_S_OK || !req->write_guest) && len > 1)
+	if ((req->status != VIRTIO_BLK_S_OK ||
+	     !(req->write_guest || req->append)) && len > 1)
 		len = 0;
 	pvring_complete(&vq->ring, req->head, len);
 	pvblk_req_count(req);
@@ -352,7 +427,7 @@ bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 		pvring_forget(&req->q->vq.ring, req->head);
 
 	pvblk_bio_release(req, req->write_guest);
-	pvblk_ranges_release(req);
+	pvblk_req_release_extra(req);
 	pvdev_view_put(req->view);
 	req->view = NULL;
 	return true;

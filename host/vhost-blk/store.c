@@ -9,7 +9,7 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 
-#include "blk.h"
+#include "zone.h"
 #include "blkdev_compat.h"
 
 /* Where nothing tells what direct I/O wants, every device takes this. */
@@ -37,6 +37,7 @@ static int pvblk_store_claim(struct pvblk_store *store)
 
 static void pvblk_store_unclaim(struct pvblk_store *store)
 {
+	kvfree(store->conv_zones);
 	if (store->bdev)
 		return;
 
@@ -104,9 +105,6 @@ static int pvblk_probe_bdev(struct pvblk_store *store, const char **why)
 	struct block_device *bdev = file_bdev(store->file);
 	int err;
 
-	*why = "is zoned; such stores are not supported";
-	if (bdev_is_zoned(bdev))
-		return -EOPNOTSUPP;
 	*why = "can't be written back from the page cache";
 	err = sync_blockdev(bdev);
 	if (err)
@@ -115,7 +113,8 @@ static int pvblk_probe_bdev(struct pvblk_store *store, const char **why)
 
 	store->bdev = bdev;
 	store->block_size = bdev_logical_block_size(bdev);
-	return 0;
+	*why = "is zoned, and its zones are not such as can be used";
+	return bdev_is_zoned(bdev) ? pvblk_zones_probe(store) : 0;
 }
 
 /**
@@ -287,7 +286,9 @@ void pvblk_target_init(struct pvblk_target *t, const struct pvblk_store *store,
 	};
 	if (store->bdev)
 		pvblk_target_init_bdev(t, store->bdev);
-	else
+	if (store->conv_zones)
+		pvblk_zones_fill(t, store);
+	if (!store->bdev)
 		pvblk_target_init_file(t, store);
 	t->discard = pvblk_target_discard(t, discard);
 }

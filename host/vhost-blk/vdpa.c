@@ -138,6 +138,7 @@ static int pvblk_vdpa_register(struct pvblk_vdpa *v, struct vdpa_mgmt_dev *mdev,
 	disk->store.readonly = disk->readonly;
 	pvblk_dev_attach(&v->dev, &disk->store, block_size, disk->discard,
 			 disk->serial);
+	pvblk_dev_set_lifetime(&v->dev, disk->ages, disk->lifetime);
 	err = pvblk_vdpa_features(&v->dev, config) ?:
 	      pvcompat_vdpa_bind_to(&v->vdpa, disk->loop ? "virtio_vdpa" :
 							   "vhost_vdpa");
@@ -208,6 +209,18 @@ bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
 	if (!look)
 		pvblk_dev_resize(&v->dev, store);
 	return differs;
+}
+
+/**
+ * pvblk_vdpa_set_lifetime() - say how worn a disk's store is now
+ * @v: the device made of the disk, which offers to tell it
+ * @lifetime: by pvblk_lifetime_pack()
+ *
+ * Context: &pvblk_disk.lock held, so the device stays.
+ */
+void pvblk_vdpa_set_lifetime(struct pvblk_vdpa *v, u64 lifetime)
+{
+	pvblk_dev_set_lifetime(&v->dev, true, lifetime);
 }
 
 /* Waits until the VMM has closed the device; that is the bus's way. */

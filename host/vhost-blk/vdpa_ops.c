@@ -215,7 +215,7 @@ static int pvblk_set_driver_features(struct vdpa_device *vdpa, u64 features)
 	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
 	if ((features & PVBLK_MUST) != PVBLK_MUST ||
-	    (features & ~v->dev.features))
+	    (features & ~v->dev.features) || !pvblk_dev_suits(&v->dev, features))
 		return -EINVAL;
 
 	mutex_lock(&v->dev.pvdev.control);

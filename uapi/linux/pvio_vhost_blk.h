@@ -23,6 +23,20 @@
 /* What VIRTIO_BLK_T_GET_ID answers. */
 #define VHOST_BLK_SET_SERIAL	_IOW(VHOST_VIRTIO, 0xFE, char[VIRTIO_BLK_ID_BYTES])
 
+/*
+ * How worn the store is, as struct virtio_blk_lifetime tells the guest in the
+ * CPU's byte order. The guest is offered it (VIRTIO_BLK_F_LIFETIME) if it is said
+ * before VHOST_BLK_SET_BACKEND, and can be told news of it later.
+ */
+struct vhost_blk_lifetime {
+	__u16 pre_eol_info;
+	__u16 typ_a;
+	__u16 typ_b;
+	__u16 reserved;
+};
+
+#define VHOST_BLK_SET_LIFETIME	_IOW(VHOST_VIRTIO, 0xFB, struct vhost_blk_lifetime)
+
 /* Take up the size that the store has now. */
 #define VHOST_BLK_RESIZE	_IO(VHOST_VIRTIO, 0xFC)
 

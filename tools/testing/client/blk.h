@@ -14,6 +14,10 @@
 #include "ring.h"
 #include "vdpa.h"
 
+/* virtio 1.4, 5.2; the kernel's header lacks it. */
+#define VIRTIO_BLK_F_LIFETIME		15
+#define VIRTIO_BLK_T_GET_LIFETIME	10
+
 #define BIT(n)			(1ull << (n))
 #define BLK_MAX_SEGS		160
 #define BLK_STATUS_UNSET	0xff

@@ -138,6 +138,34 @@ static int config_get_id(void *ctx)
 	return 0;
 }
 
+/* Is offered where the operator said how worn the store is: run.sh says 1 2 11. */
+static int config_lifetime(void *ctx)
+{
+	static const uint8_t want[6] = { 1, 0, 2, 0, 11, 0 };
+	struct env *e = ctx;
+	bool offered = e->opts.name && e->b.offered & BIT(VIRTIO_BLK_F_LIFETIME);
+	uint8_t *got;
+
+	CHECK_OK(blk_start(&e->b));
+	got = gmem_alloc(&e->b.mem, 16, 16);
+	memset(got, CANARY_BYTE, 16);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_LIFETIME, 0, got, sizeof(want)),
+		 offered ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_UNSUPP);
+	if (!offered)
+		return 0;
+	CHECK(!memcmp(got, want, sizeof(want)), "it is %u %u %u", got[0], got[2], got[4]);
+	CHECK_EQ(bytes_check(got + sizeof(want), 16 - sizeof(want), CANARY_BYTE), -1);
+	CHECK_EQ(e->b.reqs[0].used_len, sizeof(want) + 1);
+	/* Room for less, and for more. */
+	memset(got, CANARY_BYTE, 16);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_LIFETIME, 0, got, 3), VIRTIO_BLK_S_OK);
+	CHECK_EQ(bytes_check(got + 3, 13, CANARY_BYTE), -1);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_LIFETIME, 0, got, 16), VIRTIO_BLK_S_OK);
+	CHECK(!memcmp(got, want, sizeof(want)), "it is %u %u %u", got[0], got[2], got[4]);
+	CHECK_EQ(e->b.reqs[0].used_len, sizeof(want));
+	return 0;
+}
+
 static int readonly_write(void *ctx)
 {
 	struct env *e = ctx;
@@ -197,6 +225,7 @@ static const struct ktap_test config_tests[] = {
 	KTAP_TEST(config_space),
 	KTAP_TEST(config_write),
 	KTAP_TEST(config_get_id),
+	KTAP_TEST(config_lifetime),
 };
 
 const struct ktap_suite blk_io_config_suite = {

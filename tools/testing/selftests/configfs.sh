@@ -46,6 +46,7 @@ defaults() {
 	is block_size 0
 	is memory va
 	is discard zero
+	is lifetime ""
 	is loop 0
 }
 
@@ -56,6 +57,7 @@ good_values() {
 	for pair in queues=1 queues=64 queue_size=16 queue_size=1024 readonly=1 readonly=0 \
 		block_size=512 block_size=4096 block_size=0 memory=pa memory=va discard=none \
 		discard=pass discard=zero loop=1 loop=0 \
+		"lifetime=0 0 0" "lifetime=3 11 11" lifetime= \
 		serial=x serial=12345678901234567890 "serial=with blanks" serial=; do
 		set_attr disk0 "${pair%%=*}" "${pair#*=}" || fail "$pair"
 		is "${pair%%=*}" "${pair#*=}"
@@ -91,6 +93,12 @@ bad_values() {
 	bad_value "$INVALID" block_size 513
 	bad_value "$INVALID" memory both
 	bad_value "$INVALID" discard all
+	bad_value "$INVALID" lifetime "4 0 0"
+	bad_value "$INVALID" lifetime "0 12 0"
+	bad_value "$INVALID" lifetime "0 0 12"
+	bad_value "$INVALID" lifetime "0 0"
+	bad_value "$INVALID" lifetime "0 0 0 0"
+	bad_value "$INVALID" lifetime "new"
 	bad_value "$RANGE" loop 2
 	bad_value "$RANGE" serial 123456789012345678901
 }
@@ -347,12 +355,19 @@ locked_while_device() {
 	with_store
 	device_add disk0
 	for pair in path= path=/dev/cfgstore queues=1 queue_size=16 readonly=1 serial=x \
-		block_size=512 memory=pa discard=none loop=1; do
+		block_size=512 memory=pa discard=none loop=1 "lifetime=1 1 1"; do
 		bad_value "$BUSY" "${pair%%=*}" "${pair#*=}"
 	done
 	refused "$BUSY" disk_remove disk0
 	is path /dev/cfgstore
 	device_del disk0
+	set_attr disk0 lifetime "1 1 1"
+	device_add disk0
+	set_attr disk0 lifetime "1 2 2"
+	bad_value "$BUSY" lifetime ""
+	is lifetime "1 2 2"
+	device_del disk0
+	set_attr disk0 lifetime ""
 	for pair in queues=1 queue_size=16 readonly=1 serial=x block_size=512 memory=pa \
 		discard=none; do
 		set_attr disk0 "${pair%%=*}" "${pair#*=}"

@@ -53,6 +53,12 @@ store_make() {
 	echo 1 >"$dir/power"
 }
 
+# zoned_make NAME - a null_blk with 2 conventional and 14 sequential zones, as blk_zone expects
+zoned_make() {
+	store_make "$1" 64 zoned=1 zone_size=4 zone_capacity=3 zone_nr_conv=2 zone_max_open=3 \
+		zone_max_active=5
+}
+
 store_remove() {
 	echo 0 >"$CONFIGFS/nullb/$1/power"
 	rmdir "$CONFIGFS/nullb/$1"

@@ -157,6 +157,50 @@ static int serial_number(void *ctx)
 	return 0;
 }
 
+static int set_lifetime(struct env *e, uint16_t pre_eol, uint16_t a, uint16_t b, uint16_t rest)
+{
+	const struct vhost_blk_lifetime l = { pre_eol, a, b, rest };
+
+	return vhost_ioctl(&e->b.v, VHOST_BLK_SET_LIFETIME, (void *)&l);
+}
+
+static int check_lifetime(struct env *e, uint8_t pre_eol, uint8_t a, uint8_t b)
+{
+	uint8_t *got = gmem_alloc(&e->b.mem, 8, 8);
+
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_LIFETIME, 0, got, 6), VIRTIO_BLK_S_OK);
+	CHECK_EQ(got[0], pre_eol);
+	CHECK_EQ(got[2], a);
+	CHECK_EQ(got[4], b);
+	return 0;
+}
+
+static int lifetime(void *ctx)
+{
+	struct env *e = ctx;
+
+	CHECK_EQ(set_lifetime(e, 4, 0, 0, 0), -EINVAL);
+	CHECK_EQ(set_lifetime(e, 0, 12, 0, 0), -EINVAL);
+	CHECK_EQ(set_lifetime(e, 0, 0, 12, 0), -EINVAL);
+	CHECK_EQ(set_lifetime(e, 0, 0, 0, 1), -EINVAL);
+	CHECK_EQ(set_lifetime(e, 3, 11, 0, 0), 0);
+	CHECK_OK(blk_start(&e->b));
+	CHECK_PASS(check_lifetime(e, 3, 11, 0));
+	CHECK_EQ(set_lifetime(e, 1, 2, 3, 0), 0);
+	return check_lifetime(e, 1, 2, 3);
+}
+
+static int lifetime_late(void *ctx)
+{
+	struct env *e = ctx;
+	uint8_t *got = gmem_alloc(&e->b.mem, 8, 8);
+
+	CHECK_OK(blk_start(&e->b));
+	CHECK_EQ(set_lifetime(e, 1, 2, 3, 0), -EBUSY);
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_GET_LIFETIME, 0, got, 6), VIRTIO_BLK_S_UNSUPP);
+	return 0;
+}
+
 static int config_part(struct env *e, unsigned long request, uint32_t off, uint32_t len)
 {
 	uint8_t room[sizeof(struct vhost_vdpa_config) + 256] = { 0 };
@@ -333,6 +377,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(store_parked),
 	KTAP_TEST(store_parked_in_flight),
 	KTAP_TEST(serial_number),
+	KTAP_TEST(lifetime),
+	KTAP_TEST(lifetime_late),
 	KTAP_TEST(config_bounds),
 	KTAP_TEST(config_write),
 	KTAP_TEST(config_event),

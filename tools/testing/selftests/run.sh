@@ -15,12 +15,12 @@ ROUNDS=20 SEED=1 ONLY=()
 VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
-	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs loop
-	netlink"
+	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs
+	loop netlink zone_va zone_pa"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
-	node_netlink pvioctl doctor"
+	node_netlink pvioctl doctor node_zone"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -50,7 +50,7 @@ on_disk() {
 }
 
 part_io_va() {
-	on_disk va blk_io --serial "$SERIAL" -- queues=4
+	on_disk va blk_io --serial "$SERIAL" -- queues=4 "lifetime=1 2 11"
 }
 
 part_io_pa() {
@@ -300,6 +300,34 @@ part_node_file_xfs() {
 
 part_node_file_tmpfs() {
 	on_file tmpfs file_node
+}
+
+on_zones() {
+	zoned_make zones || return
+	"$@"
+}
+
+zone_vdpa() {
+	local memory=$1 rc=0
+
+	disk_make disk0 path=/dev/zones "memory=$memory" queues=2 || return
+	device_add disk0 || return
+	"$HERE/blk_zone" --dev disk0 --store /dev/zones --mem "$memory" --rounds "$ROUNDS" \
+		"${ONLY[@]}" || rc=$?
+	device_del disk0 && disk_remove disk0 && return "$rc"
+}
+
+part_zone_va() {
+	on_zones zone_vdpa va
+}
+
+part_zone_pa() {
+	on_zones zone_vdpa pa
+}
+
+part_node_zone() {
+	on_zones "$HERE/blk_zone" --node /dev/vhost-blk --store /dev/zones --rounds "$ROUNDS" \
+		"${ONLY[@]}"
 }
 
 part_configfs() {
