@@ -4,7 +4,6 @@
  * give them back in batches with one notification.
  */
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "blk.h"
 
@@ -31,7 +30,7 @@ static void pvblk_reap(struct pvdev_vq *vq, bool publish)
 
 	if (!node)
 		return;
-	vq->now = ktime_get_ns();
+	vq->now = pvstats_clock();
 
 	llist_for_each_entry_safe(req, next, llist_reverse_order(node), done) {
 		if (pvblk_req_finish(req, publish))

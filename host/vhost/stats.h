@@ -4,8 +4,13 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/kconfig.h>
 #include <linux/minmax.h>
+#include <linux/timekeeping.h>
 #include <linux/u64_stats_sync.h>
+
+/* make UNCOUNTED=1: for measuring what counting costs. */
+#define PVSTATS_ON		(!IS_ENABLED(PVIO_UNCOUNTED))
 
 /* The first bucket is below 1024 ns; each of the others begins where that doubles. */
 #define PVSTATS_BUCKETS		24
@@ -69,8 +74,16 @@ struct pvstats_values {
 	u64 kicks;
 };
 
+/* The time, in ns of the monotonic clock, for latencies. */
+static inline u64 pvstats_clock(void)
+{
+	return PVSTATS_ON ? ktime_get_ns() : 0;
+}
+
 static inline void pvstats_add(struct pvstats *s, enum pvstats_counter c, u64 n)
 {
+	if (!PVSTATS_ON)
+		return;
 	u64_stats_update_begin(&s->sync);
 	u64_stats_add(&s->n[c], n);
 	u64_stats_update_end(&s->sync);
@@ -78,20 +91,35 @@ static inline void pvstats_add(struct pvstats *s, enum pvstats_counter c, u64 n)
 
 static inline void pvstats_max(struct pvstats *s, enum pvstats_counter c, u64 n)
 {
-	if (likely(n <= u64_stats_read(&s->n[c])))
+	if (!PVSTATS_ON || likely(n <= u64_stats_read(&s->n[c])))
 		return;
 	u64_stats_update_begin(&s->sync);
 	u64_stats_set(&s->n[c], n);
 	u64_stats_update_end(&s->sync);
 }
 
-static inline void pvstats_latency(struct pvstats *s, u64 ns)
+static inline void pvstats_popped(struct pvstats *s, unsigned int chains)
+{
+	if (!PVSTATS_ON)
+		return;
+	u64_stats_update_begin(&s->sync);
+	u64_stats_add(&s->n[PVSTATS_CHAINS], chains);
+	u64_stats_inc(&s->n[PVSTATS_BATCHES]);
+	u64_stats_update_end(&s->sync);
+}
+
+static inline void pvstats_completed(struct pvstats *s, u64 ns, u32 in, u32 out)
 {
 	unsigned int b = min_t(unsigned int, fls64(ns >> PVSTATS_BUCKET_SHIFT),
 			       PVSTATS_BUCKETS - 1);
 
+	if (!PVSTATS_ON)
+		return;
 	u64_stats_update_begin(&s->sync);
 	u64_stats_inc(&s->latency[b]);
+	u64_stats_inc(&s->n[PVSTATS_COMPLETED]);
+	u64_stats_add(&s->n[PVSTATS_BYTES_IN], in);
+	u64_stats_add(&s->n[PVSTATS_BYTES_OUT], out);
 	u64_stats_update_end(&s->sync);
 }
 

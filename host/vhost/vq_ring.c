@@ -7,7 +7,6 @@
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
-#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "dev.h"
@@ -132,14 +131,9 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 
 static void pvdev_vq_count_pop(struct pvdev_vq *vq, unsigned int n)
 {
-	struct pvstats *s = &vq->stats;
-
-	vq->now = ktime_get_ns();
-	u64_stats_update_begin(&s->sync);
-	u64_stats_add(&s->n[PVSTATS_CHAINS], n);
-	u64_stats_inc(&s->n[PVSTATS_BATCHES]);
-	u64_stats_update_end(&s->sync);
-	pvstats_max(s, PVSTATS_DEPTH_MAX, vq->ring.inflight);
+	vq->now = pvstats_clock();
+	pvstats_popped(&vq->stats, n);
+	pvstats_max(&vq->stats, PVSTATS_DEPTH_MAX, vq->ring.inflight);
 	trace_pvio_pop(vq, n);
 }
 
@@ -208,15 +202,9 @@ EXPORT_SYMBOL_GPL(pvdev_vq_unpop);
  */
 void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out)
 {
-	struct pvstats *s = &vq->stats;
 	u64 ns = vq->now - popped_at;
 
-	pvstats_latency(s, ns);
-	u64_stats_update_begin(&s->sync);
-	u64_stats_inc(&s->n[PVSTATS_COMPLETED]);
-	u64_stats_add(&s->n[PVSTATS_BYTES_IN], in);
-	u64_stats_add(&s->n[PVSTATS_BYTES_OUT], out);
-	u64_stats_update_end(&s->sync);
+	pvstats_completed(&vq->stats, ns, in, out);
 	trace_pvio_complete(vq, ns, in, out);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_account);

@@ -21,6 +21,10 @@ prepare() {
 		die "the build failed, see $LOGS/bench.build.log"
 	stage_payload "$STAGE" "$TOP_DIR/build/$RELEASE" >>"$LOGS/bench.build.log"
 	cp -r "$TOP_DIR/tools/testing/bench/host" "$STAGE/bench"
+	make_modules KVER="$RELEASE" UNCOUNTED=1 OUT="$TOP_DIR/build/uncounted" \
+		>>"$LOGS/bench.build.log" || die "the build failed, see $LOGS/bench.build.log"
+	mkdir "$STAGE/uncounted"
+	cp "$TOP_DIR"/build/uncounted/host/*/*.ko "$STAGE/uncounted"
 }
 
 # Each boot leaves lines "BENCH PEER UNIT OURS THEIRS", one for each round.

@@ -16,11 +16,11 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
 	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs
-	loop netlink zone_va zone_pa"
+	loop netlink zone_va zone_pa scale"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
-	node_netlink pvioctl doctor node_zone"
+	node_netlink pvioctl doctor node_zone node_scale"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -328,6 +328,28 @@ part_zone_pa() {
 part_node_zone() {
 	on_zones "$HERE/blk_zone" --node /dev/vhost-blk --store /dev/zones --rounds "$ROUNDS" \
 		"${ONLY[@]}"
+}
+
+# Files for 256 devices with four eventfds for each of their queues, and more.
+part_scale() {
+	local i rc=0
+
+	ulimit -n 65536
+	store_make nulltest 16 || return
+	for ((i = 0; i < 256; i++)); do
+		disk_make "many$i" readonly=1 path=/dev/nulltest queues=4 queue_size=128 &&
+			device_add "many$i" || return
+	done
+	"$HERE/blk_scale" --dev many --readonly --store /dev/nulltest || rc=$?
+	for ((i = 0; i < 256; i++)); do
+		device_del "many$i" && disk_remove "many$i" || rc=1
+	done
+	return "$rc"
+}
+
+part_node_scale() {
+	ulimit -n 65536
+	on_node blk_scale
 }
 
 part_configfs() {

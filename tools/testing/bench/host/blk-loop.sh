@@ -3,7 +3,8 @@
 # blk-loop.sh ROUNDS - in the virtual host, under instruction counting: random
 # reads of 4 KiB from null_blk, natively and through virtio_vdpa on a pvio disk
 # over the same null_blk. The worker's part is its scheduler run time; the
-# virtio driver's interrupt handler runs in it as well.
+# virtio driver's interrupt handler runs in it as well. That part also with
+# modules that count nothing.
 set -euo pipefail
 . /payload/selftests/lib.sh
 
@@ -25,37 +26,60 @@ worker_ns() {
 	awk '{ print $1 }' "/proc/$pid/schedstat"
 }
 
-# row BENCH UNIT OURS THEIRS
+# row BENCH PEER OURS THEIRS
 row() {
-	printf '%s\tnative\t%s\t%s\t%s\n' "$@" >>"$RESULTS/rows"
+	printf '%s\t%s\tinstructions/IO\t%s\t%s\n' "$@" >>"$RESULTS/rows"
 	echo "$*"
 }
 
-compare() {
-	local depth=$1 theirs ours before after
+# ours DEPTH - OURS, and the worker's part of it in WORKER
+ours() {
+	local before
 
-	theirs=$(read_ns /dev/nullb0 "$depth")
 	before=$(worker_ns)
-	ours=$(read_ns "$DISK" "$depth")
-	after=$(worker_ns)
-	row "blk-loop-randread-4k-qd$depth" "instructions/IO" "$ours" "$theirs"
-	row "blk-loop-worker-4k-qd$depth" "instructions/IO" $(((after - before) / IOS)) "$theirs"
+	OURS=$(read_ns "$DISK" "$1")
+	WORKER=$((($(worker_ns) - before) / IOS))
+}
+
+compare() {
+	local depth theirs counted=()
+
+	start /payload/host
+	for depth in 32 1; do
+		theirs=$(read_ns /dev/nullb0 "$depth")
+		ours "$depth"
+		row "blk-loop-randread-4k-qd$depth" native "$OURS" "$theirs"
+		row "blk-loop-worker-4k-qd$depth" native "$WORKER" "$theirs"
+		counted[depth]=$WORKER
+	done
+	stop
+	start /payload/uncounted
+	for depth in 32 1; do
+		ours "$depth"
+		row "blk-loop-worker-4k-qd$depth" uncounted "${counted[depth]}" "$WORKER"
+	done
+	stop
+}
+
+# start MODULES - with a disk that has been read
+start() {
+	load_modules "$1"
+	disk_make bench path=/dev/nullb0 loop=1 queues=1 queue_size=256
+	device_add bench
+	DISK=/dev/$(ls /sys/bus/vdpa/devices/bench/virtio*/block)
+	read_ns "$DISK" 32 >/dev/null
+}
+
+stop() {
+	device_del bench
+	disk_remove bench
+	unload_modules
 }
 
 # Completions inside the submission: the cheapest store there is. Shared, since
 # the disk holds it exclusively: natively it is read beside.
 modprobe null_blk nr_devices=1 gb=1 queue_mode=2 irqmode=0 submit_queues=1
-load_modules /payload/host
-disk_make bench path=/dev/nullb0 loop=1 queues=1 queue_size=256
-device_add bench
-DISK=/dev/$(ls /sys/bus/vdpa/devices/bench/virtio*/block)
-udevadm settle 2>/dev/null || true
-
 read_ns /dev/nullb0 32 >/dev/null
-read_ns "$DISK" 32 >/dev/null
 for ((i = 0; i < ROUNDS; i++)); do
-	compare 32
-	compare 1
+	compare
 done
-device_del bench
-disk_remove bench
