@@ -332,8 +332,9 @@ void pvblk_dev_attach(struct pvblk_dev *dev, const struct pvblk_store *store,
 		      const char *serial);
 bool pvblk_dev_suits(const struct pvblk_dev *dev, u64 features);
 int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind);
-void pvblk_dev_stop_pool(struct pvblk_dev *dev);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
+void pvblk_dev_stop(struct pvblk_dev *dev);
+void pvblk_dev_park(struct pvblk_dev *dev);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
 int pvblk_lifetime_pack(u64 *lifetime, unsigned int pre_eol, unsigned int a,
@@ -351,9 +352,7 @@ extern const struct pvdev_ops pvblk_ops;
 struct pvblk_queue *pvblk_queue_alloc(struct pvblk_dev *dev, u16 index);
 void pvblk_queue_free(struct pvblk_queue *q);
 int pvblk_queue_start(struct pvblk_queue *q, struct pvworker *w);
-void pvblk_queue_stop(struct pvblk_queue *q);
-void pvblk_queue_park(struct pvblk_queue *q);
-void pvblk_queue_reset(struct pvblk_queue *q);
+void pvblk_queue_free_requests(struct pvblk_queue *q);
 
 int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		    struct pvdev_view *view);

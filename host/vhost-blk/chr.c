@@ -132,15 +132,6 @@ static void pvblk_chr_put_workers(struct pvblk_chr *b)
 	}
 }
 
-static void pvblk_chr_stop_queues(struct pvblk_chr *b)
-{
-	unsigned int i;
-
-	for (i = 0; i < b->dev.pvdev.nvqs; i++)
-		pvblk_queue_stop(b->dev.queue[i]);
-	pvblk_dev_stop_pool(&b->dev);
-}
-
 static int pvblk_chr_start(struct pvblk_chr *b)
 {
 	unsigned int i;
@@ -151,7 +142,7 @@ static int pvblk_chr_start(struct pvblk_chr *b)
 	err = pvblk_chr_start_queues(b);
 	pvblk_chr_put_workers(b);
 	if (err) {
-		pvblk_chr_stop_queues(b);
+		pvblk_dev_stop(&b->dev);
 		return err;
 	}
 
@@ -159,7 +150,7 @@ static int pvblk_chr_start(struct pvblk_chr *b)
 		if (pvdev_vq_started(b->dev.vqs[i]))
 			err = pvdev_vq_resume(b->dev.vqs[i]);
 	if (err)
-		pvblk_chr_stop_queues(b);
+		pvblk_dev_stop(&b->dev);
 	return err;
 }
 
@@ -173,12 +164,7 @@ static void pvblk_chr_put_store(struct pvblk_chr *b)
 
 static void pvblk_chr_detach(struct pvblk_chr *b)
 {
-	unsigned int i;
-
-	for (i = 0; i < b->dev.pvdev.nvqs; i++)
-		if (pvdev_vq_started(b->dev.vqs[i]))
-			pvblk_queue_park(b->dev.queue[i]);
-	pvblk_dev_stop_pool(&b->dev);
+	pvblk_dev_park(&b->dev);
 	pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
 }

@@ -259,18 +259,6 @@ int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind)
 }
 
 /**
- * pvblk_dev_stop_pool() - undo pvblk_dev_start_pool()
- * @dev: the device, with its queues stopped
- *
- * Context: may sleep; &pvdev.control held.
- */
-void pvblk_dev_stop_pool(struct pvblk_dev *dev)
-{
-	pvblk_pool_stop(dev->pool);
-	dev->pool = NULL;
-}
-
-/**
  * pvblk_dev_start_queue() - start a queue by what its driver said
  * @dev: the device
  * @idx: the queue
@@ -299,19 +287,53 @@ int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w)
 	return err;
 }
 
+static void pvblk_dev_release(struct pvblk_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->pvdev.nvqs; i++)
+		pvblk_queue_free_requests(dev->queue[i]);
+	pvblk_pool_stop(dev->pool);
+	dev->pool = NULL;
+}
+
+/**
+ * pvblk_dev_stop() - stop all queues, and the pool
+ * @dev: the device
+ *
+ * Context: as for pvdev_stop().
+ */
+void pvblk_dev_stop(struct pvblk_dev *dev)
+{
+	pvdev_stop(&dev->pvdev);
+	pvblk_dev_release(dev);
+}
+
+/**
+ * pvblk_dev_park() - stop all queues so that their next start goes on from here
+ * @dev: the device
+ *
+ * Context: as for pvdev_park().
+ */
+void pvblk_dev_park(struct pvblk_dev *dev)
+{
+	pvdev_park(&dev->pvdev);
+	pvblk_dev_release(dev);
+}
+
 /**
  * pvblk_dev_reset() - stop all queues and forget what the driver said
  * @dev: the device
  *
- * Context: as for pvdev_vq_stop().
+ * Context: as for pvdev_stop().
  */
 void pvblk_dev_reset(struct pvblk_dev *dev)
 {
 	unsigned int i;
 
+	pvblk_dev_stop(dev);
 	for (i = 0; i < dev->pvdev.nvqs; i++)
-		pvblk_queue_reset(dev->queue[i]);
-	pvblk_dev_stop_pool(dev);
+		pvdev_vq_reset(dev->vqs[i]);
 	WRITE_ONCE(dev->driver_features, 0);
 	WRITE_ONCE(dev->config.wce, 1);
 	WRITE_ONCE(dev->broken, false);

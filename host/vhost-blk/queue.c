@@ -141,7 +141,11 @@ void pvblk_queue_free(struct pvblk_queue *q)
 	kfree(q);
 }
 
-static void pvblk_queue_free_requests(struct pvblk_queue *q)
+/**
+ * pvblk_queue_free_requests() - free what a queue has while it is started
+ * @q: the queue, stopped
+ */
+void pvblk_queue_free_requests(struct pvblk_queue *q)
 {
 	kvfree(q->req);
 	q->req = NULL;
@@ -179,46 +183,4 @@ int pvblk_queue_start(struct pvblk_queue *q, struct pvworker *w)
 err_start:
 	pvblk_queue_free_requests(q);
 	return err;
-}
-
-/**
- * pvblk_queue_stop() - undo pvblk_queue_start()
- * @q: the queue; one that wasn't started is allowed
- *
- * Context: as for pvdev_vq_stop().
- */
-void pvblk_queue_stop(struct pvblk_queue *q)
-{
-	pvdev_vq_stop(&q->vq);
-	pvblk_queue_free_requests(q);
-}
-
-/**
- * pvblk_queue_park() - stop a queue so that its next start goes on from here
- * @q: the queue; one that wasn't started is allowed
- *
- * What is in flight is completed and shown to the driver.
- *
- * Context: as for pvdev_vq_suspend().
- */
-void pvblk_queue_park(struct pvblk_queue *q)
-{
-	struct pvring_state state;
-
-	pvdev_vq_suspend(&q->vq);
-	pvdev_vq_get_state(&q->vq, &state);
-	pvblk_queue_stop(q);
-	pvdev_vq_set_state(&q->vq, &state);
-}
-
-/**
- * pvblk_queue_reset() - stop a queue and forget all that it was told
- * @q: the queue; one that wasn't started is allowed
- *
- * Context: as for pvdev_vq_stop().
- */
-void pvblk_queue_reset(struct pvblk_queue *q)
-{
-	pvdev_vq_reset(&q->vq);
-	pvblk_queue_free_requests(q);
 }

@@ -306,8 +306,7 @@ static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 
 err_queue:
 	/* None has run yet. The driver may try again: what it set up stays. */
-	while (i--)
-		pvblk_queue_stop(v->dev.queue[i]);
+	pvblk_dev_stop(&v->dev);
 	return err;
 }
 

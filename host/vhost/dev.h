@@ -76,6 +76,7 @@ enum pvdev_area {
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
  * @worker: runs the queue, from start to stop
+ * @leaving: the worker, while the queue is being stopped
  * @work: the queue's turns
  * @call_lock: protects what follows
  * @event: tells the driver of completed chains
@@ -109,6 +110,7 @@ struct pvdev_vq {
 	struct task_struct *turning;
 	wait_queue_head_t wait;
 	struct pvworker __rcu *worker;
+	struct pvworker *leaving;
 	struct pvwork work;
 
 	spinlock_t call_lock;
@@ -175,11 +177,13 @@ struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 
 void pvdev_view_put(struct pvdev_view *view);
 
+void pvdev_stop(struct pvdev *dev);
+void pvdev_park(struct pvdev *dev);
+
 void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index);
 int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
-void pvdev_vq_stop(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
 void pvdev_vq_wake(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);

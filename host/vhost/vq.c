@@ -265,50 +265,87 @@ int pvdev_vq_resume(struct pvdev_vq *vq)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_resume);
 
-static void pvdev_vq_stop_worker(struct pvdev_vq *vq)
+/* Returns whether somebody may still be queueing to the queue's worker. */
+static bool pvdev_vq_hide_worker(struct pvdev_vq *vq)
 {
-	struct pvworker *w = pvdev_vq_worker(vq);
-
-	if (!w)
-		return;
-
+	pvdev_vq_stop_turns(vq);
+	vq->leaving = pvdev_vq_worker(vq);
 	RCU_INIT_POINTER(vq->worker, NULL);
-	/* Whoever saw it has finished queueing to it. */
-	synchronize_rcu();
-	pvworker_detach(w, &vq->work);
+	return vq->leaving;
 }
 
-/**
- * pvdev_vq_stop() - undo pvdev_vq_start()
- * @vq: the queue; one that wasn't started is allowed
- *
- * What is in flight is waited for and dropped. What the queue was told before
- * its start stays.
- *
- * Context: &pvdev.control held; sleeps for as long as the backing store takes.
- */
-void pvdev_vq_stop(struct pvdev_vq *vq)
+static void pvdev_vq_finish(struct pvdev_vq *vq)
 {
-	lockdep_assert_held(&vq->dev->control);
-
-	pvdev_vq_stop_turns(vq);
-	pvdev_vq_stop_worker(vq);
+	if (vq->leaving)
+		pvworker_detach(vq->leaving, &vq->work);
+	vq->leaving = NULL;
 	if (vq->batch)
 		pvdev_vq_drop(vq);
 
 	pvdev_vq_free_ring(vq);
 }
-EXPORT_SYMBOL_GPL(pvdev_vq_stop);
 
 /**
- * pvdev_vq_reset() - stop a queue and forget all that it was told
- * @vq: the queue; one that wasn't started is allowed
+ * pvdev_stop() - undo pvdev_vq_start() for all queues of a device
+ * @dev: the device; queues that weren't started are allowed
  *
- * Context: as for pvdev_vq_stop().
+ * What is in flight is waited for and dropped. What a queue was told before
+ * its start stays.
+ *
+ * Context: &pvdev.control held; sleeps for as long as the backing store takes.
+ */
+void pvdev_stop(struct pvdev *dev)
+{
+	bool hidden = false;
+	unsigned int i;
+
+	lockdep_assert_held(&dev->control);
+
+	for (i = 0; i < dev->nvqs; i++)
+		hidden |= pvdev_vq_hide_worker(dev->vqs[i]);
+	/* Whoever saw a worker has finished queueing to it. */
+	if (hidden)
+		synchronize_rcu();
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_finish(dev->vqs[i]);
+}
+EXPORT_SYMBOL_GPL(pvdev_stop);
+
+/**
+ * pvdev_park() - stop all queues of a device so that they can go on from here
+ * @dev: the device; queues that weren't started are allowed
+ *
+ * What is in flight is completed and shown to the driver, and a queue's next
+ * start begins where it stands.
+ *
+ * Context: as for pvdev_vq_suspend().
+ */
+void pvdev_park(struct pvdev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->nvqs; i++) {
+		struct pvdev_vq *vq = dev->vqs[i];
+
+		pvdev_vq_suspend(vq);
+		mutex_lock(&vq->lock);
+		if (vq->batch)
+			pvring_get_state(&vq->ring, &vq->state);
+		mutex_unlock(&vq->lock);
+	}
+	pvdev_stop(dev);
+}
+EXPORT_SYMBOL_GPL(pvdev_park);
+
+/**
+ * pvdev_vq_reset() - forget all that a queue was told
+ * @vq: the queue, stopped
+ *
+ * Context: &pvdev.control held.
  */
 void pvdev_vq_reset(struct pvdev_vq *vq)
 {
-	pvdev_vq_stop(vq);
+	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
 	vq->config = (struct pvring_config) { };
