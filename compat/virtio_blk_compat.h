@@ -34,16 +34,16 @@
 #define VIRTIO_BLK_ZS_OFFLINE	15
 
 struct virtio_blk_zone_descriptor {
-	__le64 z_cap;
-	__le64 z_start;
-	__le64 z_wp;
+	__virtio64 z_cap;
+	__virtio64 z_start;
+	__virtio64 z_wp;
 	__u8 z_type;
 	__u8 z_state;
 	__u8 reserved[38];
 };
 
 struct virtio_blk_zone_report {
-	__le64 nr_zones;
+	__virtio64 nr_zones;
 	__u8 reserved[56];
 	struct virtio_blk_zone_descriptor zones[];
 };

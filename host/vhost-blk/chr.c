@@ -108,6 +108,8 @@ static int pvblk_chr_start_queues(struct pvblk_chr *b)
 
 		if (!pvblk_chr_usable(b, i))
 			continue;
+		if (!pvblk_dev_suits(&b->dev, b->chr.acked))
+			return -EINVAL;
 		err = pvblk_dev_start_pool(&b->dev, PVWORKER_OWNER);
 		if (err)
 			break;
@@ -182,7 +184,7 @@ static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
 	pvblk_dev_attach(&b->dev, &b->store, b->store.block_size,
 			 PVBLK_DISCARD_ZERO, b->serial);
 	pvblk_dev_set_lifetime(&b->dev, b->ages, b->lifetime);
-	err = pvblk_dev_suits(&b->dev, b->chr.acked) ? pvblk_chr_start(b) : -EINVAL;
+	err = pvblk_chr_start(b);
 	if (err)
 		pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);

@@ -66,9 +66,9 @@ static void pvblk_file_alignment(struct pvblk_store *store)
 	struct super_block *sb = file_inode(store->file)->i_sb;
 	struct kstat stat = { };
 
-	store->block_size = sb->s_bdev ?
-		bdev_logical_block_size(sb->s_bdev) : PVBLK_FILE_ALIGN;
-	store->align = store->block_size;
+	store->align = sb->s_bdev ? bdev_logical_block_size(sb->s_bdev) :
+				    PVBLK_FILE_ALIGN;
+	store->block_size = store->align;
 	if (vfs_getattr(&store->file->f_path, &stat, STATX_DIOALIGN,
 			AT_STATX_SYNC_AS_STAT) ||
 	    !(stat.result_mask & STATX_DIOALIGN))

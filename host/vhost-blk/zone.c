@@ -326,6 +326,12 @@ void pvblk_append_release(struct pvblk_req *req)
 	req->append = NULL;
 }
 
+/* Of a device that is no legacy one. */
+static __virtio64 pvblk_virtio64(u64 n)
+{
+	return (__force __virtio64)cpu_to_le64(n);
+}
+
 static int pvblk_zone_describe(struct blk_zone *zone, unsigned int idx,
 			       void *data)
 {
@@ -333,9 +339,9 @@ static int pvblk_zone_describe(struct blk_zone *zone, unsigned int idx,
 	struct virtio_blk_zone_descriptor *d = &report->zones[idx];
 
 	/* Types and states have the same numbers; newer states are writable ones. */
-	d->z_cap = cpu_to_le64(zone->capacity);
-	d->z_start = cpu_to_le64(zone->start);
-	d->z_wp = cpu_to_le64(zone->wp);
+	d->z_cap = pvblk_virtio64(zone->capacity);
+	d->z_start = pvblk_virtio64(zone->start);
+	d->z_wp = pvblk_virtio64(zone->wp);
 	d->z_type = zone->type;
 	d->z_state = zone->cond <= VIRTIO_BLK_ZS_OFFLINE ? zone->cond :
 							   VIRTIO_BLK_ZS_IOPEN;
@@ -354,13 +360,15 @@ static int pvblk_zones_report(struct pvblk_req *req)
 					  req->first.bio.bi_iter.bi_sector, nr,
 					  pvblk_zone_describe, report);
 	if (ret >= 0)
-		report->nr_zones = cpu_to_le64(ret);
+		report->nr_zones = pvblk_virtio64(ret);
 	return min(ret, 0);
 }
 
 /**
  * pvblk_zone_slow() - does a part of a request belong into the pool
  * @part: the part, on a block device
+ *
+ * Return: true if it does.
  */
 bool pvblk_zone_slow(const struct pvblk_part *part)
 {
@@ -404,6 +412,7 @@ static u8 pvblk_zone_blame(const struct pvblk_req *req)
  * @status: how it ended
  *
  * Context: any, also hard interrupts.
+ * Return: true if it has.
  */
 bool pvblk_zone_asks(const struct pvblk_part *part, blk_status_t status)
 {

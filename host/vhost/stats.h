@@ -10,7 +10,7 @@
 #include <linux/u64_stats_sync.h>
 
 /* make UNCOUNTED=1: for measuring what counting costs. */
-#define PVSTATS_ON		(!IS_ENABLED(PVIO_UNCOUNTED))
+#define PVSTATS_ON		(!__is_defined(PVIO_UNCOUNTED))
 
 /* The first bucket is below 1024 ns; each of the others begins where that doubles. */
 #define PVSTATS_BUCKETS		24

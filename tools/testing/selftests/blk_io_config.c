@@ -2,9 +2,7 @@
 /* Identity, features and configuration space; and the disk that may only be read. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-#include <linux/fs.h>
 
 #include "blk_io.h"
 
@@ -43,13 +41,12 @@ static int config_capacity(void *ctx)
 {
 	struct env *e = ctx;
 	int fd = open(e->store, O_RDONLY | O_CLOEXEC);
-	uint64_t size = 0;
-	int err;
+	int64_t size;
 
 	CHECK(fd >= 0, "%s", e->store);
-	err = ioctl(fd, BLKGETSIZE64, &size);
+	size = lseek(fd, 0, SEEK_END);
 	close(fd);
-	CHECK_EQ(err, 0);
+	CHECK(size > 0, "%s", strerror(errno));
 	CHECK_EQ(blk_capacity(&e->b), size / blk_block_size(&e->b) * blk_block_size(&e->b) / 512);
 	return 0;
 }
@@ -143,7 +140,7 @@ static int config_lifetime(void *ctx)
 {
 	static const uint8_t want[6] = { 1, 0, 2, 0, 11, 0 };
 	struct env *e = ctx;
-	bool offered = e->opts.name && e->b.offered & BIT(VIRTIO_BLK_F_LIFETIME);
+	bool offered = e->b.offered & BIT(VIRTIO_BLK_F_LIFETIME);
 	uint8_t *got;
 
 	CHECK_OK(blk_start(&e->b));

@@ -197,7 +197,7 @@ static int scale_run(struct scale *s)
 	res = res ?: read_all(s);
 	res = res ?: read_all(s);
 	res = res ?: check_rest();
-	ktap_diag("%lld KiB for each open disk, %lld KiB for each queue of %u entries, client included",
+	ktap_diag("%lld KiB for each disk, %lld KiB for each queue of %u entries, client included",
 		  (opened - before) / DISKS, (started - opened) / (DISKS * QUEUES), RING);
 	scale_close(s, DISKS);
 	return res;
