@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pvioctl blk del, list, resize. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -153,21 +152,18 @@ static void show_disk(const char *name)
 
 int cmd_blk_list(struct args *a)
 {
-	struct dirent **entries;
+	char **names;
 	int i, n;
 
 	args_end(a);
 	disk_need(a->command);
-	n = scandir(DISKS, &entries, NULL, alphasort);
-	if (n < 0)
-		die("%s: " DISKS ": %s", a->command, strerror(errno));
+	n = disk_names(&names);
 	show_begin();
 	for (i = 0; i < n; i++) {
-		if (entries[i]->d_name[0] != '.')
-			show_disk(entries[i]->d_name);
-		free(entries[i]);
+		show_disk(names[i]);
+		free(names[i]);
 	}
-	free(entries);
+	free(names);
 	show_end();
 	return 0;
 }

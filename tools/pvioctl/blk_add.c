@@ -214,8 +214,9 @@ static bool make_dev(struct add *a)
 	if (!err)
 		return true;
 	if (err == -EINVAL && a->features_text)
-		complain("%s: --" FEATURES " %s: %s; allowed: a part of what pvio offers, with "
-			 "VERSION_1 (bit 32) and ACCESS_PLATFORM (bit 33)", a->command, a->features_text, strerror(-err));
+		complain("%s: --" FEATURES " %s: %s; allowed: %s", a->command,
+			 a->features_text, strerror(-err),
+			 "what pvio offers, VERSION_1 (bit 32) and ACCESS_PLATFORM (33) with it");
 	else if (err == -EINVAL && a->values[BLOCK_SIZE])
 		blame(a, BLOCK_SIZE, -err);
 	else if (err == -EINVAL || err == -EACCES || err == -EOPNOTSUPP)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,8 +19,8 @@ void disk_need(const char *command)
 	if (!module_loaded(MODULE))
 		die("%s: " MODULE " is not loaded: modprobe " MODULE, command);
 	if (!file_exists(BUS))
-		die("%s: this kernel has no vDPA, so there are no disks to be made: a VMM "
-		    "opens /dev/vhost-blk, and hands over the store itself", command);
+		die("%s: this kernel has no vDPA: VMMs open /dev/vhost-blk, and need no disk made",
+		    command);
 	die("%s: configfs is not mounted: mount -t configfs none " CONFIGFS, command);
 }
 
@@ -65,6 +66,28 @@ int disk_remove(const char *name)
 bool disk_exists(const char *name)
 {
 	return file_exists(DISKS "/%s", name);
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+int disk_names(char ***names)
+{
+	struct dirent **entries;
+	int i, n = scandir(DISKS, &entries, is_name, alphasort);
+
+	if (n < 0 && errno != ENOENT)
+		die(DISKS ": %s", strerror(errno));
+	*names = need(calloc(n > 0 ? n : 1, sizeof(**names)));
+	for (i = 0; i < n; i++) {
+		(*names)[i] = need(strdup(entries[i]->d_name));
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	return n > 0 ? n : 0;
 }
 
 /* The name of the first entry of a directory that begins with @prefix. */

@@ -25,6 +25,8 @@ int disk_write(const char *name, const char *attr, const char *value);
 int disk_make(const char *name);
 int disk_remove(const char *name);
 bool disk_exists(const char *name);
+/* Their names, in order, for free(); ends the program where that can't be had. */
+int disk_names(char ***names);
 
 /* What the kernel says of an error is in *@why, until the next call. */
 int vdpa_add(const char *name, const uint64_t *features, const char **why);

@@ -40,8 +40,7 @@ static void check_taints(void)
 static void check_signatures(void)
 {
 	static const char mend[] =
-		"sign the modules with a key that this machine trusts (mokutil --import), "
-		"or switch Secure Boot off";
+		"sign the modules with a key for mokutil --import, or switch Secure Boot off";
 	char line[128];
 
 	if (module_loaded(MODULE))

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The VMMs that have disks: may they, and can they, give their memory. */
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +76,7 @@ static void check_pinned(pid_t pid, const char *program, const struct disk *d,
 	if (limit >= m->any || m->any < MEMORY_LEAST)
 		return;
 	snprintf(mend, sizeof(mend),
-		 "prlimit --pid %d --memlock=unlimited; from the start: ulimit -l unlimited, "
-		 "or LimitMEMLOCK=infinity in systemd", pid);
+		 "prlimit --pid %d --memlock=unlimited; for the next: ulimit -l unlimited", pid);
 	doctor_found(DOCTOR_WRONG, mend,
 		     "process %d (%s) has disk %s with memory=pa, and may lock %llu KiB of %llu",
 		     pid, program, d->name, limit / 1024, m->any / 1024);
@@ -88,8 +86,7 @@ static void check_shared(pid_t pid, const char *program, const struct disk *d,
 			 const struct memory *m)
 {
 	static const char mend[] =
-		"QEMU: -object memory-backend-memfd,id=mem,size=...,share=on "
-		"-machine memory-backend=mem; or make the disk with --memory pa";
+		"QEMU: -object memory-backend-memfd,share=on,...; or make it with --memory pa";
 
 	if (m->shared >= MEMORY_LEAST)
 		return;
@@ -159,18 +156,15 @@ static bool check_disk(const char *name)
 void doctor_vmms(void)
 {
 	char pinned[PATH_LEN] = "";
-	struct dirent **entries;
-	int i, n = scandir(DISKS, &entries, NULL, alphasort);
+	char **names;
+	int i, n = disk_names(&names);
 
 	for (i = 0; i < n; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (name[0] != '.' && check_disk(name) && !*pinned)
-			snprintf(pinned, sizeof(pinned), "%s", name);
-		free(entries[i]);
+		if (check_disk(names[i]) && !*pinned)
+			snprintf(pinned, sizeof(pinned), "%s", names[i]);
+		free(names[i]);
 	}
-	if (n >= 0)
-		free(entries);
+	free(names);
 	if (*pinned)
 		check_extents(pinned);
 }

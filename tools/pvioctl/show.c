@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +97,10 @@ void show_u64(const char *name, uint64_t value)
 
 	if (json) {
 		field_name(name);
-		printf("%" PRIu64, value);
+		printf("%llu", (unsigned long long)value);
 		return;
 	}
-	snprintf(text, sizeof(text), "%" PRIu64, value);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 	cell(name, text);
 }
 
@@ -113,7 +112,7 @@ void show_list(const char *name, const uint64_t *values, unsigned int n)
 		return;
 	field_name(name);
 	for (i = 0; i < n; i++)
-		printf("%s%" PRIu64, i ? ", " : "[", values[i]);
+		printf("%s%llu", i ? ", " : "[", (unsigned long long)values[i]);
 	fputs(n ? "]" : "[]", stdout);
 }
 

@@ -139,7 +139,7 @@ few_extents() {
 	[ -e "$file" ] || return 4
 	note "$file is $(cat "$file")"
 	store_make ctlstore 16
-	p blk add disk0 --path /dev/ctlstore --memory pa
+	p blk add disk0 --path /dev/ctlstore --memory pa >/dev/null
 	p doctor | grep -F "note: disk disk0 has memory=pa" | grep -F "$(cat "$file") pieces" >/dev/null
 	p doctor | grep -F "max_iotlb_entries=1000000" >/dev/null
 	p blk del disk0
