@@ -19,7 +19,7 @@ static const uint64_t wanted_features =
 	BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES) |
 	BIT(VIRTIO_BLK_F_SECURE_ERASE) | BIT(VIRTIO_BLK_F_ZONED) | BIT(VIRTIO_BLK_F_LIFETIME);
 
-static int64_t now_ms(void)
+int64_t blk_now_ms(void)
 {
 	struct timespec ts;
 
@@ -206,10 +206,10 @@ bool blk_needs_reset(const struct blk *b)
 
 bool blk_wait_needs_reset(const struct blk *b)
 {
-	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
 
 	while (!blk_needs_reset(b)) {
-		if (now_ms() > end)
+		if (blk_now_ms() > end)
 			return false;
 		usleep(1000);
 	}
@@ -295,7 +295,7 @@ static int wait_slice(struct blk *b, unsigned int q, int64_t end)
 	if (!ring_wait(&b->rings[q], SLICE_MS)) {
 		if (!b->expect_broken && blk_needs_reset(b) && !ring_pending(&b->rings[q]))
 			return -EIO;
-		if (now_ms() > end)
+		if (blk_now_ms() > end)
 			return -ETIMEDOUT;
 	}
 	n = blk_collect(b, q);
@@ -304,7 +304,7 @@ static int wait_slice(struct blk *b, unsigned int q, int64_t end)
 
 int blk_wait(struct blk *b, unsigned int q, const struct blk_req *r)
 {
-	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
 	int err = 0;
 
 	while (!r->done && !err)
@@ -314,7 +314,7 @@ int blk_wait(struct blk *b, unsigned int q, const struct blk_req *r)
 
 int blk_drain(struct blk *b, unsigned int q)
 {
-	int64_t end = now_ms() + BLK_HANG_LIMIT_MS;
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
 	int err = 0;
 
 	while (!err && ring_in_flight(&b->rings[q]))

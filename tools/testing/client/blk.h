@@ -137,6 +137,9 @@ int blk_do(struct blk *b, unsigned int q, struct blk_req *r);
 int blk_rw(struct blk *b, unsigned int q, uint32_t type, uint64_t sector, const void *buf,
 	   uint32_t len);
 
+/* Of a clock that nobody sets. */
+int64_t blk_now_ms(void);
+
 uint64_t blk_capacity(const struct blk *b);
 uint32_t blk_block_size(const struct blk *b);
 /* Data pieces that one request may have. */
