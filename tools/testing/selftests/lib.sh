@@ -101,6 +101,12 @@ slow_make() {
 		"0 $(blockdev --getsz "/dev/$2") delay /dev/$2 0 $3 /dev/$2 0 $4"
 }
 
+# linear_make NAME STORE - /dev/mapper/NAME, STORE as it is
+linear_make() {
+	DM_DISABLE_UDEV=1 dmsetup create "$1" --table \
+		"0 $(blockdev --getsz "/dev/$2") linear /dev/$2 0"
+}
+
 mapper_remove() {
 	DM_DISABLE_UDEV=1 dmsetup remove --retry "$1"
 }

@@ -20,7 +20,9 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
-	node_netlink pvioctl doctor node_zone node_scale"
+	node_netlink pvioctl doctor node_zone node_scale
+	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
+	node_fio_loop"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -337,12 +339,13 @@ part_scale() {
 	ulimit -n 65536
 	store_make nulltest 16 || return
 	for ((i = 0; i < 256; i++)); do
-		disk_make "many$i" readonly=1 path=/dev/nulltest queues=4 queue_size=128 &&
+		linear_make "many$i" nulltest &&
+			disk_make "many$i" "path=/dev/mapper/many$i" queues=4 queue_size=128 &&
 			device_add "many$i" || return
 	done
-	"$HERE/blk_scale" --dev many --readonly --store /dev/nulltest || rc=$?
+	"$HERE/blk_scale" --dev many --store /dev/nulltest || rc=$?
 	for ((i = 0; i < 256; i++)); do
-		device_del "many$i" && disk_remove "many$i" || rc=1
+		device_del "many$i" && disk_remove "many$i" && mapper_remove "many$i" || rc=1
 	done
 	return "$rc"
 }
@@ -370,6 +373,38 @@ part_pvioctl() {
 
 part_doctor() {
 	"$HERE/doctor.sh"
+}
+
+part_node_stream() {
+	on_loop_device ext4 stream_node
+}
+
+stream_node() {
+	"$HERE/nbd_stream" --node /dev/vhost-blk --store "$LOOP" --queues 1 "${ONLY[@]}"
+}
+
+part_node_stream_small_ring() {
+	on_node nbd_stream --queues 2 --num 16
+}
+
+part_node_fio() {
+	"$HERE/nbd.sh"
+}
+
+part_node_fio_file() {
+	"$HERE/nbd.sh" --on ext4
+}
+
+part_node_fio_xfs() {
+	"$HERE/nbd.sh" --on xfs
+}
+
+part_node_fio_tmpfs() {
+	"$HERE/nbd.sh" --on tmpfs
+}
+
+part_node_fio_loop() {
+	"$HERE/nbd.sh" --on loop
 }
 
 # subtest PART - its KTAP indented, then its result

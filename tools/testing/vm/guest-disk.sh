@@ -6,6 +6,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# What it does to a disk, which is what the selftests do.
+FIO_CASES=$VM_DIR/../selftests/fio.sh
 # In MiB; the first one is the partition table's.
 FAT_MIB=48
 ROOT_MIB=144
@@ -49,6 +51,7 @@ root_partition() {
 		cp -L "$lib" "$root/lib/"
 	done
 	cp "$VM_DIR/guest/guest-init" "$root/sbin/init"
+	cp "$FIO_CASES" "$root/lib/fio.sh"
 	mke2fs -q -t ext4 -L pvio-guest -m 0 -d "$root" "$image" "${ROOT_MIB}M"
 }
 
@@ -87,6 +90,6 @@ fi
 TREE=$("$VM_DIR/builder.sh")
 RELEASE=$("$VM_DIR/kver.sh" 6.12)
 DISK=$CACHE_DIR/guest-disk-$( (echo "1 $RELEASE $FAT_MIB $ROOT_MIB"; boot_config
-	cat "$VM_DIR"/guest/{initramfs,guest}-init) | hash_of).img
+	cat "$VM_DIR"/guest/{initramfs,guest}-init "$FIO_CASES") | hash_of).img
 cached "$DISK" make_disk
 echo "$DISK"

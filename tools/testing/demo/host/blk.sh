@@ -4,6 +4,7 @@
 # case of make check: it says its figures, and fails if they are not as they must.
 
 . /payload/demo/vmm.sh
+. /payload/selftests/fio.sh
 
 GUEST=/dev/pvio/guest
 SCRATCH=/dev/pvio/scratch
@@ -48,8 +49,8 @@ blk_boot() {
 	figures "SeaBIOS to power-off, $reads reads, $mib MiB"
 }
 
-# run_fio NAME MEMORY_OPTION... - a VM with a second disk, and fio with
-# verification on it; MODE is the disks' memory mode
+# run_fio NAME MEMORY_OPTION... - a VM with a second disk, and all cases of fio.sh
+# on it; MODE is the disks' memory mode
 run_fio() {
 	local name=$1 said rc ios mib
 
@@ -65,6 +66,9 @@ run_fio() {
 	[ "$rc" = 0 ] || { vmm_words "$name"; fail "fio: $said"; }
 	[ "$(word driver "$said")" = virtio_blk ]
 	[ "$ios" -gt 1000 ] && [ "$mib" -ge 32 ]
+	[ "$(word cases "$said")" = "${FIO_CASES// /,}" ] || fail "not all was done: $said"
+	[ "$(word checksum "$said")" = "$(fio_checksum "$SCRATCH")" ] ||
+		fail "the store has other data than the VM's disk"
 	figures "$ios requests, $mib MiB, all verified"
 }
 
