@@ -7,6 +7,7 @@
 #include <linux/blk-integrity.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/major.h>
 #include <linux/stat.h>
 
 #include "zone.h"
@@ -235,13 +236,22 @@ static enum pvblk_discard pvblk_target_discard(const struct pvblk_target *t,
 	return want;
 }
 
+/*
+ * A mirror reads what it writes once for each leg, and md doesn't ask for data
+ * that stays as it is: a guest could make the legs differ.
+ */
+static bool pvblk_bdev_copies(struct block_device *bdev)
+{
+	return bdev_stable_writes(bdev) || bdev->bd_disk->major == MD_MAJOR;
+}
+
 static void pvblk_target_init_bdev(struct pvblk_target *t,
 				   struct block_device *bdev)
 {
 	/* Pieces are whole blocks of the store, so it never splits within one. */
 	t->align_mask = bdev_dma_alignment(bdev) |
 			(bdev_logical_block_size(bdev) - 1);
-	t->bounce_writes = bdev_stable_writes(bdev);
+	t->bounce_writes = pvblk_bdev_copies(bdev);
 	t->bounce_reads = bdev_get_integrity(bdev);
 	t->zeroes = bdev_write_zeroes_sectors(bdev);
 	t->erases = bdev_max_secure_erase_sectors(bdev);
@@ -261,7 +271,7 @@ static void pvblk_target_init_file(struct pvblk_target *t,
 	t->direct = store->direct;
 	t->nowait = store->direct && (store->file->f_mode & FMODE_NOWAIT);
 	t->align_mask = (store->align - 1) | (store->block_size - 1);
-	t->bounce_writes = t->direct && (!bdev || bdev_stable_writes(bdev) ||
+	t->bounce_writes = t->direct && (!bdev || pvblk_bdev_copies(bdev) ||
 					 (sb->s_iflags & SB_I_STABLE_WRITES));
 	t->bounce_reads = t->direct && (!bdev || bdev_get_integrity(bdev));
 	t->zeroes = store->file->f_op->fallocate;
