@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests that name ranges: discard, write zeroes, secure erase. */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "env.h"
 
@@ -296,6 +297,55 @@ static int range_longest(void *ctx)
 	return 0;
 }
 
+/* Bytes that a file behind the disk takes up. */
+static int64_t taken(const struct env *e)
+{
+	struct stat st;
+
+	return stat(e->back, &st) ? -1 : (int64_t)st.st_blocks * 512;
+}
+
+static bool back_is_file(const struct env *e)
+{
+	struct stat st;
+
+	return !stat(e->back, &st) && S_ISREG(st.st_mode);
+}
+
+/* How much less room the file takes after all of the area was treated so. */
+static int freed_by(struct env *e, const struct op *op, uint32_t flags, int64_t *freed)
+{
+	int64_t before;
+
+	CHECK_PASS(fill(e, 1));
+	CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_FLUSH, 0, NULL, 0), VIRTIO_BLK_S_OK);
+	before = taken(e);
+	CHECK_EQ(do_range(e, op, 0, AREA, flags), VIRTIO_BLK_S_OK);
+	*freed = before - taken(e);
+	return check(e, 1, (1u << AREA / SECTORS) - 1);
+}
+
+/* Whether room is given back is what the guest says: its flag reaches the file at the bottom. */
+static int range_unmap(void *ctx)
+{
+	struct env *e = ctx;
+	int64_t freed;
+
+	if (!back_is_file(e))
+		SKIP("nothing to be seen");
+	if (offered(e, &discard)) {
+		CHECK_PASS(freed_by(e, &discard, 0, &freed));
+		CHECK_EQ(freed, AREA * SECTOR_SIZE);
+	}
+	CHECK_PASS(freed_by(e, &zeroes, 0, &freed));
+	CHECK_EQ(freed, 0);
+	CHECK_PASS(freed_by(e, &zeroes, UNMAP, &freed));
+	CHECK_EQ(freed, AREA * SECTOR_SIZE);
+	CHECK_PASS(freed_by(e, &zeroes, 0, &freed));
+	CHECK_EQ(freed, 0);
+	return 0;
+}
+
 /* Without a write cache zeroes are flushed before they are acknowledged. */
 static int range_writethrough(void *ctx)
 {
@@ -317,6 +367,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(range_bad),
 	KTAP_TEST(range_not_offered),
 	KTAP_TEST(range_longest),
+	KTAP_TEST(range_unmap),
 	KTAP_TEST(range_writethrough),
 };
 

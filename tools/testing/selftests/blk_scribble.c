@@ -13,6 +13,7 @@
 #include "env.h"
 
 #define LEN		4096u
+#define LONG_LEN	(16 * LEN)
 #define DEPTH		16u
 #define GUARD_IOVA	0x300000000ull
 #define GUARD_SIZE	(1 * MIB)
@@ -33,7 +34,8 @@ struct scribbler {
 	struct gmem readonly;	/* mapped for reading alone */
 	struct gmem secret;	/* not mapped */
 	struct blk_req *reqs;	/* DEPTH for each queue */
-	uint8_t *buf;
+	uint8_t *buf;		/* DEPTH of @len */
+	uint32_t len;
 	atomic_bool stop;
 	atomic_ulong strokes;
 	unsigned int resets;
@@ -47,7 +49,7 @@ static int guard_make(struct env *e, struct gmem *m, uint64_t iova)
 	return 0;
 }
 
-static int scribbler_make(struct scribbler *s, struct env *e, unsigned int targets)
+static int scribbler_make(struct scribbler *s, struct env *e, unsigned int targets, uint32_t len)
 {
 	unsigned int i, n = e->b.nqueues * DEPTH;
 
@@ -59,7 +61,8 @@ static int scribbler_make(struct scribbler *s, struct env *e, unsigned int targe
 	CHECK(s->reqs, "out of memory");
 	for (i = 0; i < n; i++)
 		blk_req_init(&e->b, &s->reqs[i]);
-	s->buf = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
+	s->len = len;
+	s->buf = gmem_alloc(&e->b.mem, DEPTH * len, LEN);
 	CHECK_PASS(guard_make(e, &s->readonly, GUARD_IOVA));
 	CHECK_PASS(guard_make(e, &s->secret, GUARD_IOVA + GUARD_SIZE));
 	/* Without an IOTLB there is no memory to be read alone. */
@@ -248,7 +251,7 @@ static int run_still(struct env *e, unsigned int targets)
 	struct scribbler s;
 	unsigned int i;
 
-	CHECK_PASS(scribbler_make(&s, e, targets));
+	CHECK_PASS(scribbler_make(&s, e, targets, LEN));
 	for (i = 0; i < e->rounds * 10; i++)
 		CHECK_PASS(round_of(&s, prng_range(&s.prng, 1, 16)));
 	ktap_diag("%u rounds, %u resets", i, s.resets);
@@ -261,7 +264,7 @@ static int run_racing(struct env *e, unsigned int targets)
 	unsigned int i;
 	int res = 0;
 
-	CHECK_PASS(scribbler_make(&s, e, targets));
+	CHECK_PASS(scribbler_make(&s, e, targets, LEN));
 	CHECK_EQ(pthread_create(&s.thread, NULL, scribble_thread, &s), 0);
 	for (i = 0; i < e->rounds * 10 && !res; i++)
 		res = round_of(&s, 0);
@@ -277,24 +280,26 @@ static void *scribble_data_thread(void *arg)
 	struct prng p = { s->e->seed };
 
 	while (!s->stop) {
-		uint8_t *at = s->buf + prng_range(&p, 0, DEPTH - 1) * LEN;
+		uint8_t *at = s->buf + prng_range(&p, 0, DEPTH - 1) * s->len;
 
 		/* All over a block: whoever reads it twice sees two different ones. */
-		memset(at, prng_next(&p), LEN);
+		memset(at, prng_next(&p), s->len);
 		s->strokes++;
 	}
 	return NULL;
 }
 
-static int all_blocks(struct scribbler *s, uint32_t type, uint8_t *buf)
+/* A request of each slot, of each queue, to places that follow each other from @sector on. */
+static int all_blocks(struct scribbler *s, uint32_t type, uint8_t *buf, uint64_t sector)
 {
 	struct blk *b = &s->e->b;
 	unsigned int q, i;
 
 	for (q = 0; q < b->nqueues; q++) {
 		for (i = 0; i < DEPTH; i++) {
-			blk_req_usual(&s->reqs[q * DEPTH + i], type, (q * DEPTH + i) * 8,
-				      buf + i * LEN, LEN);
+			blk_req_usual(&s->reqs[q * DEPTH + i], type, sector,
+				      buf + i * s->len, s->len);
+			sector += s->len / SECTOR_SIZE;
 			CHECK_OK(blk_queue(b, q, &s->reqs[q * DEPTH + i], RING_INDIRECT));
 		}
 		ring_flush(&b->rings[q]);
@@ -318,17 +323,35 @@ static int racing_data(void *ctx)
 	unsigned int i;
 	int res = 0;
 
-	CHECK_PASS(scribbler_make(&s, e, 0));
+	CHECK_PASS(scribbler_make(&s, e, 0, LEN));
 	in = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
 	CHECK_EQ(pthread_create(&s.thread, NULL, scribble_data_thread, &s), 0);
 	for (i = 0; i < e->rounds * 10 && !res; i++) {
-		res = all_blocks(&s, VIRTIO_BLK_T_OUT, s.buf);
+		res = all_blocks(&s, VIRTIO_BLK_T_OUT, s.buf, 0);
 		if (!res)
-			res = all_blocks(&s, VIRTIO_BLK_T_IN, in);
+			res = all_blocks(&s, VIRTIO_BLK_T_IN, in, 0);
 	}
 	s.stop = true;
 	pthread_join(s.thread, NULL);
 	ktap_diag("%u rounds, %lu strokes", i, s.strokes);
+	return res ? res : scribbler_finish(&s);
+}
+
+/* Written once each and left so: whoever looks for what went wrong finds all of it. */
+static int racing_data_long(void *ctx)
+{
+	struct env *e = ctx;
+	uint64_t sectors = e->b.nqueues * DEPTH * LONG_LEN / SECTOR_SIZE, at;
+	struct scribbler s;
+	int res = 0;
+
+	CHECK_PASS(scribbler_make(&s, e, 0, LONG_LEN));
+	CHECK_EQ(pthread_create(&s.thread, NULL, scribble_data_thread, &s), 0);
+	for (at = 0; at + sectors <= blk_capacity(&e->b) && !res; at += sectors)
+		res = all_blocks(&s, VIRTIO_BLK_T_OUT, s.buf, at);
+	s.stop = true;
+	pthread_join(s.thread, NULL);
+	ktap_diag("%llu sectors, %lu strokes", (unsigned long long)at, s.strokes);
 	return res ? res : scribbler_finish(&s);
 }
 
@@ -382,6 +405,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(racing_headers),
 	KTAP_TEST(racing_all),
 	KTAP_TEST(racing_data),
+	KTAP_TEST(racing_data_long),
 };
 
 int main(int argc, char **argv)

@@ -18,6 +18,7 @@ static const struct option options[] = {
 	{ "dev", required_argument, NULL, 'd' },
 	{ "node", required_argument, NULL, 'N' },
 	{ "store", required_argument, NULL, 's' },
+	{ "back", required_argument, NULL, 'b' },
 	{ "mem", required_argument, NULL, 'm' },
 	{ "serial", required_argument, NULL, 'i' },
 	{ "queues", required_argument, NULL, 'q' },
@@ -27,14 +28,17 @@ static const struct option options[] = {
 	{ "only", required_argument, NULL, 'o' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "rounds", required_argument, NULL, 'R' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "record", required_argument, NULL, 'c' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s --dev NAME | --node PATH --store PATH [--mem va|pa] [--serial S]\n"
-		"       [--queues N] [--num N] [--readonly] [--slow] [--only TEST] [--seed N] [--rounds N]\n",
+		"usage: %s --dev NAME | --node PATH --store PATH [--back PATH] [--mem va|pa]\n"
+		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--only TEST]\n"
+		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n",
 		program);
 	exit(2);
 }
@@ -69,6 +73,9 @@ void env_parse(struct env *e, int argc, char **argv)
 		case 's':
 			e->store = optarg;
 			break;
+		case 'b':
+			e->back = optarg;
+			break;
 		case 'm':
 			e->opts.kind = parse_mem(optarg, argv[0]);
 			break;
@@ -96,12 +103,20 @@ void env_parse(struct env *e, int argc, char **argv)
 		case 'R':
 			e->rounds = strtoul(optarg, NULL, 0);
 			break;
+		case 'l':
+			e->log = optarg;
+			break;
+		case 'c':
+			e->record = optarg;
+			break;
 		default:
 			die_of_usage(argv[0]);
 		}
 	}
 	if (!e->opts.name == !e->opts.node || !e->store || optind != argc)
 		die_of_usage(argv[0]);
+	if (!e->back)
+		e->back = e->store;
 	e->opts.store = e->store;
 	e->opts.serial = e->serial;
 	e->opts.readonly = e->readonly;
@@ -144,14 +159,14 @@ bool env_store_is_file(const struct env *e)
 int env_store_read(const struct env *e, uint64_t sector, void *buf, uint32_t len)
 {
 	uint32_t room = (len + 4095) & ~4095u;
-	int fd = open(e->store, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	int fd = open(e->back, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	ssize_t n = -1;
 	void *tmp;
 	int err;
 
 	/* Files in memory may know no other way than the page cache. */
 	if (fd < 0 && errno == EINVAL)
-		fd = open(e->store, O_RDONLY | O_CLOEXEC);
+		fd = open(e->back, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (posix_memalign(&tmp, 4096, room)) {

@@ -25,13 +25,16 @@
 struct env {
 	struct blk b;
 	struct blk_opts opts;
-	const char *store;	/* the block device behind the disk, for a look past the backend */
+	const char *store;	/* the block device or file behind the disk */
+	const char *back;	/* where its data can be seen past the backend */
 	const char *serial;
 	const char *only;
 	bool readonly;
 	bool slow;	/* the store takes its time: what is submitted stays in flight */
 	uint64_t seed;
 	unsigned int rounds;
+	const char *log;	/* the mapping that logs writes, for blk_crash */
+	const char *record;	/* the file for its record */
 };
 
 /* Exits with a message when the command line is wrong. */

@@ -6,6 +6,9 @@ CONFIGFS=/sys/kernel/config
 DISKS=$CONFIGFS/pvio_blk
 MGMTDEV=pvio_vhost_blk
 
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/stores.sh"
+
 note() {
 	printf '# %s\n' "$*"
 }
@@ -180,6 +183,37 @@ device_node() {
 	done
 }
 
+mappings() {
+	dmsetup ls 2>/dev/null | awk '/\(/ { print $1 }'
+}
+
+# From the top down: some stand on others, in whatever order they are listed.
+mappings_clean_up() {
+	local name
+
+	for _ in 1 2 3; do
+		while read -r name; do
+			DM_DISABLE_UDEV=1 dmsetup remove "$name" >/dev/null 2>&1 || true
+		done < <(mappings)
+	done
+	while read -r name; do
+		mapper_remove "$name" || true
+	done < <(mappings)
+}
+
+mounts_clean_up() {
+	local name
+
+	while read -r name; do
+		if umount "$name"; then
+			rmdir "$name" || true
+		fi
+	done < <(awk '$2 ~ "^/tmp/" { print $2 }' /proc/mounts)
+	while read -r name; do
+		losetup -d "$name" || true
+	done < <(losetup -n -O NAME 2>/dev/null)
+}
+
 # clean_up - what a test that failed has left behind
 clean_up() {
 	local dir name
@@ -190,11 +224,12 @@ clean_up() {
 		! device_exists "$name" || device_del "$name" || true
 		rmdir "$dir" || true
 	done
-	while read -r name; do
-		mapper_remove "$name" || true
-	done < <(for name in delay integrity error; do
-			dmsetup ls --target "$name" 2>/dev/null
-		done | awk '/\(/ { print $1 }')
+	# A file may lie on a loop device, and a loop device on a file.
+	mounts_clean_up
+	mounts_clean_up
+	nvme_clean_up
+	[ ! -e /sys/block/md0 ] || raid_stop || true
+	mappings_clean_up
 	for dir in "$CONFIGFS"/nullb/*/; do
 		[ -d "$dir" ] || continue
 		name=$(basename "$dir")

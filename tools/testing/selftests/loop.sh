@@ -75,6 +75,88 @@ fio_pa() {
 	detach
 }
 
+# used_is BLOCKS - that many are in use in the pool
+used_is() {
+	same "$(thin_used thinstore)" "$1" "blocks in use"
+}
+
+# What a guest discards goes back to the pool, and from there to what lies below it.
+thin_discard() {
+	thin_make thinstore "$SIZE_MIB"
+	attach /dev/mapper/thinstore queues=2 discard=pass
+	[ "$(queue_attr discard_max_bytes)" -gt 0 ] || fail "nothing can be discarded"
+	used_is 0
+	dd if=/dev/urandom of="/dev/$DEV" bs=1M count=16 oflag=direct status=none
+	used_is 256
+	cmp -s -n 16777216 /dev/zero /dev/thinstore-data && fail "nothing is in the pool"
+	blkdiscard --offset 4M --length 8M "/dev/$DEV"
+	used_is 128
+	cmp -n 8388608 --ignore-initial=0:4194304 /dev/zero "/dev/$DEV"
+	blkdiscard --offset 0 --length 16M "/dev/$DEV"
+	used_is 0
+	cmp -n 16777216 /dev/zero /dev/thinstore-data
+	# Zeroes are written, because this store has no other way.
+	dd if=/dev/urandom of="/dev/$DEV" bs=1M count=4 oflag=direct status=none
+	blkdiscard --zeroout --offset 0 --length 4M "/dev/$DEV"
+	used_is 64
+	cmp -n 4194304 /dev/zero "/dev/$DEV"
+	detach
+}
+
+# A store that makes nothing sure of what it discarded offers nothing.
+thin_no_discard() {
+	thin_make thinstore "$SIZE_MIB"
+	attach /dev/mapper/thinstore queues=1
+	same "$(queue_attr discard_max_bytes)" 0 "bytes that can be discarded"
+	refused "not supported" blkdiscard "/dev/$DEV"
+	detach
+}
+
+# holes KIB - the file has given back that much, after a way of writing zeroes
+holes() {
+	same $((8192 - $(stat -c %b "$FILE") / 2)) "$1" "KiB given back"
+}
+
+# The kernel's driver says of zeroes whether they may be a hole; the file is told the same.
+file_unmap() {
+	file_make unmap 8 ext4
+	attach "$FILE" queues=2
+	dd if=/dev/urandom of="/dev/$DEV" bs=1M count=8 oflag=direct status=none
+	holes 0
+	blkdiscard --zeroout --offset 1M --length 1M "/dev/$DEV"
+	holes 0
+	fallocate --zero-range --offset 2M --length 1M "/dev/$DEV"
+	holes 0
+	fallocate --punch-hole --offset 4M --length 1M "/dev/$DEV"
+	holes 1024
+	blkdiscard --offset 6M --length 1M "/dev/$DEV"
+	holes 2048
+	cmp -n 2097152 --ignore-initial=0:1048576 /dev/zero "/dev/$DEV"
+	cmp -n 1048576 --ignore-initial=0:4194304 /dev/zero "/dev/$DEV"
+	cmp -n 1048576 --ignore-initial=0:6291456 /dev/zero "/dev/$DEV"
+	cmp -s -n 1048576 --ignore-initial=0:5242880 /dev/zero "/dev/$DEV" &&
+		fail "there is a hole too many"
+	detach
+	file_remove unmap
+}
+
+# The same zones at both ends, and data that was written in order.
+zoned() {
+	zoned_make loopzones
+	attach /dev/loopzones queues=2
+	same "$(queue_attr zoned)" host-managed "zone model"
+	same "$(queue_attr nr_zones)" 16 zones
+	same "$(queue_attr max_open_zones)" 3 "open zones"
+	fio --name=zones --filename="/dev/$DEV" --zonemode=zbd --rw=randwrite --bs=64k --size=100% \
+		--io_size=32M --direct=1 --ioengine=libaio --iodepth=8 --max_open_zones=3 \
+		--verify=crc32c --verify_fatal=1 --output=/tmp/zones || { cat /tmp/zones; return 1; }
+	same "$(blkzone report "/dev/$DEV")" "$(blkzone report /dev/loopzones)" "report"
+	blkzone report "/dev/$DEV" | grep -q 'fu\|oi\|cl' || fail "no zone was written"
+	blkzone reset "/dev/$DEV"
+	same "$(blkzone report /dev/loopzones | grep -c '(em)')" 14 "empty zones"
+	detach
+}
+
 rebind() {
 	local virtio=/sys/bus/vdpa/drivers/virtio_vdpa
 
@@ -90,7 +172,7 @@ rebind() {
 	detach
 }
 
-TESTS="$SUITE identity block_size fio_pa rebind"
+TESTS="$SUITE identity block_size fio_pa thin_discard thin_no_discard file_unmap zoned rebind"
 if [ "${1:-}" = --on ]; then
 	KIND=$2 TESTS=$SUITE_STORE
 	shift 2

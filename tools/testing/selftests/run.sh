@@ -9,46 +9,75 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
 . "${PAYLOAD:-/payload}/ktap.sh"
 . "$HERE/lib.sh"
+# shellcheck source=/dev/null
+. "$HERE/fleet.sh"
+# shellcheck source=/dev/null
+. "$HERE/crash.sh"
 
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
 VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
-	range_va range_pa range_none range_written file_va file_pa file_tmpfs configfs
-	loop netlink zone_va zone_pa scale"
+	range_va range_pa range_none range_written file_va file_pa file_xfs file_tmpfs
+	store_loop store_nvme store_crypt store_raid store_thin
+	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
+	zone_va zone_pa scale netlink configfs loop"
 # What a kernel without vDPA has as well.
 NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
-	node_range_refused node_range_written node_file node_file_xfs node_file_tmpfs
-	node_netlink pvioctl doctor node_zone node_scale
+	node_range_refused node_range_refused_longest node_range_written
+	node_file node_file_xfs node_file_tmpfs
+	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
+	race_control_raid race_control_nvme
+	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
+	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
-# on_disk MEMORY [slow] PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - a store (with delays,
-# on request), a disk on it, a device, and the program on that; see clean_up
-on_disk() {
-	local memory=$1 path=/dev/nulltest program=() slow=() rc=0
+# store_vdpa MEMORY PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - a disk on STORE, a device, and the
+# program on that; see clean_up
+store_vdpa() {
+	local memory=$1 program=() rc=0
 
 	shift
-	store_make nulltest "$SIZE_MIB" || return
-	if [ "$1" = slow ]; then
-		slow=(--slow)
-		path=/dev/mapper/slowtest
-		slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
-		shift
-	fi
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		program+=("$1")
 		shift
 	done
 	shift
-	disk_make disk0 "path=$path" "memory=$memory" "serial=$SERIAL" "$@" || return
+	disk_make disk0 "path=$STORE" "memory=$memory" "serial=$SERIAL" "$@" || return
 	device_add disk0 || return
-	"$HERE/${program[0]}" --dev disk0 --store /dev/nulltest --mem "$memory" "${slow[@]}" \
+	"$HERE/${program[0]}" --dev disk0 --store "$STORE" --back "$BACK" --mem "$memory" \
 		--seed "$SEED" --rounds "$ROUNDS" "${program[@]:1}" "${ONLY[@]}" || rc=$?
 	device_del disk0 && disk_remove disk0 && return "$rc"
+}
+
+# store_node PROGRAM_AND_ARGS - the program on /dev/vhost-blk with STORE
+store_node() {
+	local name=$1
+
+	shift
+	"$HERE/$name" --node /dev/vhost-blk --store "$STORE" --back "$BACK" --seed "$SEED" \
+		--rounds "$ROUNDS" "$@" "${ONLY[@]}"
+}
+
+# on_disk MEMORY [slow] PROGRAM_AND_ARGS -- ATTRIBUTE=VALUE... - on a store of its own, with
+# delays on request
+on_disk() {
+	local memory=$1
+
+	shift
+	store_make nulltest "$SIZE_MIB" || return
+	STORE=/dev/nulltest BACK=/dev/nulltest
+	if [ "$1" = slow ]; then
+		slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
+		STORE=/dev/mapper/slowtest
+		shift
+		set -- "$1" --slow "${@:2}"
+	fi
+	store_vdpa "$memory" "$@"
 }
 
 part_io_va() {
@@ -106,7 +135,7 @@ part_scribble_pa() {
 # Flags of the store, which say that data may not change while it is written, reach the disk
 # by way of the mapping.
 part_scribble_checked() {
-	local dm rc=0
+	local dm
 
 	store_make nulltest "$SIZE_MIB" || return
 	echo 1 >/sys/block/nulltest/queue/stable_writes || return
@@ -114,11 +143,8 @@ part_scribble_checked() {
 	dm=$(dmsetup info -c --noheadings -o blkdevname checked) || return
 	[ "$(cat "/sys/block/$dm/queue/stable_writes")" = 1 ] ||
 		fail "the mapping does not ask for stable data" || return
-	disk_make disk0 path=/dev/mapper/checked queues=2 || return
-	device_add disk0 || return
-	"$HERE/blk_scribble" --dev disk0 --store /dev/mapper/checked --seed "$SEED" \
-		--rounds "$ROUNDS" --only racing_data || rc=$?
-	device_del disk0 && disk_remove disk0 && return "$rc"
+	STORE=/dev/mapper/checked BACK=/dev/mapper/checked
+	race_vdpa
 }
 
 part_lifecycle_va() {
@@ -151,14 +177,11 @@ part_faults_pa() {
 	on_disk pa blk_fault --only fault_map -- queues=2
 }
 
-# on_node PROGRAM_AND_ARGS - a store, and the program on /dev/vhost-blk with it
+# on_node PROGRAM_AND_ARGS - the same by /dev/vhost-blk
 on_node() {
-	local name=$1
-
-	shift
 	store_make nulltest "$SIZE_MIB" || return
-	"$HERE/$name" --node /dev/vhost-blk --store /dev/nulltest --seed "$SEED" \
-		--rounds "$ROUNDS" "$@" "${ONLY[@]}"
+	STORE=/dev/nulltest BACK=/dev/nulltest
+	store_node "$@"
 }
 
 part_node() {
@@ -189,107 +212,117 @@ part_node_scribble() {
 	on_node blk_scribble
 }
 
-# on_loop_device FILE_SYSTEM COMMAND... - with LOOP
+# on_loop_device FILE_SYSTEM COMMAND...
 on_loop_device() {
 	local rc=0 kind=$1
 
 	shift
 	loop_make ranges "$SIZE_MIB" "$kind" || return
+	STORE=$LOOP BACK=$FILE
 	"$@" || rc=$?
 	loop_remove ranges && return "$rc"
 }
 
-range_vdpa() {
-	local memory=$1 path=$2 rc=0
-
-	shift 2
-	disk_make disk0 "path=$path" "memory=$memory" queues=2 "$@" || return
-	device_add disk0 || return
-	"$HERE/blk_range" --dev disk0 --store "$path" --mem "$memory" --rounds "$ROUNDS" \
-		"${ONLY[@]}" || rc=$?
-	device_del disk0 && disk_remove disk0 && return "$rc"
-}
-
-range_loop() {
-	range_vdpa "$1" "$LOOP" "discard=$2"
-}
-
-range_node() {
-	"$HERE/blk_range" --node /dev/vhost-blk --store "$LOOP" --rounds "$ROUNDS" "${ONLY[@]}" "$@"
-}
-
 part_range_va() {
-	on_loop_device ext4 range_loop va zero
+	on_loop_device ext4 store_vdpa va blk_range -- queues=2 discard=zero
 }
 
 part_range_pa() {
-	on_loop_device ext4 range_loop pa pass
+	on_loop_device ext4 store_vdpa pa blk_range -- queues=2 discard=pass
 }
 
 part_range_none() {
-	on_loop_device ext4 range_loop va none
+	on_loop_device ext4 store_vdpa va blk_range -- queues=2 discard=none
 }
 
 part_range_written() {
-	store_make nulltest "$SIZE_MIB" || return
-	range_vdpa va /dev/nulltest
+	on_disk va blk_range -- queues=2
 }
 
 part_node_range() {
-	on_loop_device ext4 range_node
+	on_loop_device ext4 store_node blk_range
 }
 
 part_node_range_refused() {
-	on_loop_device tmpfs range_node --only range_zeroes &&
-		on_loop_device tmpfs range_node --only range_longest
+	on_loop_device tmpfs store_node blk_range --only range_zeroes
+}
+
+part_node_range_refused_longest() {
+	on_loop_device tmpfs store_node blk_range --only range_longest
 }
 
 part_node_range_written() {
 	on_node blk_range
 }
 
-# on_file KIND COMMAND... - with FILE
+# on_file KIND COMMAND...
 on_file() {
 	local rc=0 kind=$1
 
 	shift
 	file_make files "$SIZE_MIB" "$kind" || return
+	STORE=$FILE BACK=$FILE
 	"$@" || rc=$?
 	file_remove files && return "$rc"
 }
 
-file_vdpa() {
-	local memory=$1 name rc=0
+# each "NAME..." COMMAND... - the command with each name before its arguments, each a group
+each() {
+	local name names nr=0 rc=0 command=$2
 
-	disk_make disk0 "path=$FILE" "memory=$memory" "serial=$SERIAL" queues=2 || return
-	device_add disk0 || return
-	for name in blk_io blk_range; do
-		"$HERE/$name" --dev disk0 --store "$FILE" --mem "$memory" --serial "$SERIAL" \
-			--rounds "$ROUNDS" "${ONLY[@]}" || rc=$?
-	done
-	device_del disk0 && disk_remove disk0 && return "$rc"
-}
-
-file_node() {
-	local name rc=0
-
-	for name in blk_io blk_range node; do
-		"$HERE/$name" --node /dev/vhost-blk --store "$FILE" --serial "$SERIAL" \
-			--rounds "$ROUNDS" "${ONLY[@]}" || rc=$?
+	read -r -a names <<<"$1"
+	shift 2
+	echo "KTAP version 1"
+	echo "1..${#names[@]}"
+	for name in "${names[@]}"; do
+		nr=$((nr + 1))
+		echo "    # Subtest: $name"
+		if "$command" "$name" "$@" 2>&1 | sed -u 's/^/    /'; then
+			echo "ok $nr $name"
+		else
+			echo "not ok $nr $name"
+			rc=1
+		fi
 	done
 	return "$rc"
 }
 
+# program_vdpa NAME MEMORY [ATTRIBUTE=VALUE]...
+program_vdpa() {
+	store_vdpa "$2" "$1" --serial "$SERIAL" -- queues=2 "${@:3}"
+}
+
+program_node() {
+	store_node "$1" --serial "$SERIAL"
+}
+
+# all_vdpa MEMORY [ATTRIBUTE=VALUE]... - requests of every kind
+all_vdpa() {
+	each "blk_io blk_range" program_vdpa "$@"
+}
+
+all_node() {
+	each "blk_io blk_range" program_node
+}
+
+file_node() {
+	each "blk_io blk_range node" program_node
+}
+
 part_file_va() {
-	on_file ext4 file_vdpa va
+	on_file ext4 all_vdpa va
 }
 
 part_file_pa() {
-	on_file ext4 file_vdpa pa
+	on_file ext4 all_vdpa pa
+}
+
+part_file_xfs() {
+	on_file xfs all_vdpa va
 }
 
 part_file_tmpfs() {
-	on_file tmpfs file_vdpa va
+	on_file tmpfs all_vdpa va
 }
 
 part_node_file() {
@@ -306,30 +339,20 @@ part_node_file_tmpfs() {
 
 on_zones() {
 	zoned_make zones || return
+	STORE=/dev/zones BACK=/dev/zones
 	"$@"
 }
 
-zone_vdpa() {
-	local memory=$1 rc=0
-
-	disk_make disk0 path=/dev/zones "memory=$memory" queues=2 || return
-	device_add disk0 || return
-	"$HERE/blk_zone" --dev disk0 --store /dev/zones --mem "$memory" --rounds "$ROUNDS" \
-		"${ONLY[@]}" || rc=$?
-	device_del disk0 && disk_remove disk0 && return "$rc"
-}
-
 part_zone_va() {
-	on_zones zone_vdpa va
+	on_zones store_vdpa va blk_zone -- queues=2
 }
 
 part_zone_pa() {
-	on_zones zone_vdpa pa
+	on_zones store_vdpa pa blk_zone -- queues=2
 }
 
 part_node_zone() {
-	on_zones "$HERE/blk_zone" --node /dev/vhost-blk --store /dev/zones --rounds "$ROUNDS" \
-		"${ONLY[@]}"
+	on_zones store_node blk_zone
 }
 
 # Files for 256 devices with four eventfds for each of their queues, and more.
@@ -380,7 +403,7 @@ part_node_stream() {
 }
 
 stream_node() {
-	"$HERE/nbd_stream" --node /dev/vhost-blk --store "$LOOP" --queues 1 "${ONLY[@]}"
+	store_node nbd_stream --queues 1
 }
 
 part_node_stream_small_ring() {
