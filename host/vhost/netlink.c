@@ -109,8 +109,26 @@ static u32 pvnetlink_state(const struct pvdev_vq *vq)
 	       (READ_ONCE(vq->broken) ? PVIO_QUEUE_BROKEN : 0);
 }
 
-static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq)
+/* The thread that serves a queue, as a namespace sees it; 0: there is none. */
+static u32 pvnetlink_worker(const struct pvdev_vq *vq,
+			    struct pid_namespace *pid_ns)
 {
+	const struct pvworker *w;
+	u32 tid = 0;
+
+	rcu_read_lock();
+	w = rcu_dereference(vq->worker);
+	if (w)
+		tid = pid_nr_ns(smp_load_acquire(&w->pid), pid_ns);
+	rcu_read_unlock();
+	return tid;
+}
+
+static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq,
+			       struct pid_namespace *pid_ns)
+{
+	u32 tid = pvnetlink_worker(vq, pid_ns);
+
 	return nla_put_u32(msg, PVIO_A_QUEUE_DEV_ID, vq->dev->id) ?:
 	       nla_put_string(msg, PVIO_A_QUEUE_DEV_NAME, vq->dev->name) ?:
 	       nla_put_u32(msg, PVIO_A_QUEUE_INDEX, vq->index) ?:
@@ -119,6 +137,7 @@ static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq)
 	       nla_put_u32(msg, PVIO_A_QUEUE_STATE, pvnetlink_state(vq)) ?:
 	       nla_put_u32(msg, PVIO_A_QUEUE_INFLIGHT,
 			   READ_ONCE(vq->ring.inflight)) ?:
+	       (tid ? nla_put_u32(msg, PVIO_A_QUEUE_WORKER, tid) : 0) ?:
 	       pvnetlink_put_stats(msg, vq);
 }
 
@@ -234,7 +253,8 @@ static bool pvnetlink_dump_queues(struct sk_buff *skb,
 
 		if (!hdr)
 			return false;
-		if (pvnetlink_put_queue(skb, dev->vqs[cb->args[1]])) {
+		if (pvnetlink_put_queue(skb, dev->vqs[cb->args[1]],
+					task_active_pid_ns(current))) {
 			genlmsg_cancel(skb, hdr);
 			return false;
 		}
@@ -384,7 +404,7 @@ void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
 	mutex_lock(&pvdevs_lock);
 	if (vq->dev->id)
 		pvnetlink_multicast(msg, hdr, !hdr ? 0 :
-				    pvnetlink_put_queue(msg, vq) ?:
+				    pvnetlink_put_queue(msg, vq, &init_pid_ns) ?:
 				    nla_put_string(msg, PVIO_A_QUEUE_WHY, why));
 	else
 		nlmsg_free(msg);

@@ -7,6 +7,7 @@
  */
 #include <linux/export.h>
 #include <linux/kthread.h>
+#include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -48,6 +49,8 @@ static void pvworker_settle(struct pvworker *w)
 	if (w->settled)
 		return;
 	w->settled = true;
+	/* Pairs with those who look: what they see is whole. */
+	smp_store_release(&w->pid, get_task_pid(current, PIDTYPE_PID));
 	if (current == main)
 		return;
 
@@ -159,6 +162,7 @@ static void pvworker_end(struct work_struct *end)
 		kthread_stop(w->kthread);
 		put_task_struct(w->kthread);
 	}
+	put_pid(w->pid);
 	kfree(w);
 }
 

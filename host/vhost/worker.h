@@ -46,6 +46,7 @@ enum pvworker_kind {
  * @run_lock: held while work runs; protects @works, @killed
  * @works: what is attached to it
  * @settled: the thread has found its place with the scheduler
+ * @pid: the thread's, for those who look at it; NULL before its first run
  * @killed: the thread went with its process; work stays undone
  * @vtsk: the thread, for PVWORKER_OWNER
  * @kthread: the thread, for PVWORKER_KERNEL
@@ -57,6 +58,7 @@ struct pvworker {
 	struct mutex run_lock;
 	struct list_head works;
 	bool settled;
+	struct pid *pid;
 	bool killed;
 	struct vhost_task *vtsk;
 	struct task_struct *kthread;

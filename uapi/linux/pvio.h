@@ -53,6 +53,7 @@ enum pvio_queue_attr {
 	PVIO_A_QUEUE_INFLIGHT,		/* u32: chains */
 	PVIO_A_QUEUE_WHY,		/* string: in PVIO_CMD_QUEUE_BROKEN_NTF */
 	PVIO_A_QUEUE_STATS,		/* nest of enum pvio_stats_attr */
+	PVIO_A_QUEUE_WORKER,		/* u32: the thread that serves it, if there is one */
 	PVIO_A_QUEUE_PAD,
 
 	__PVIO_A_QUEUE_MAX,

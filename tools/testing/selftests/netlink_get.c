@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the family tells of devices and queues is what they are and do. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,7 +73,7 @@ struct queues {
 	unsigned int n;
 	bool odd;
 	struct {
-		uint32_t size, state, inflight;
+		uint32_t size, state, inflight, worker;
 		uint64_t stats[PVIO_A_STATS_KICKS + 1];
 		uint64_t latencies;
 	} q[64];
@@ -107,6 +108,7 @@ static int take_queue(const struct nl_answer *a, void *arg)
 	qs->q[qs->n].size = nl_u32(a, PVIO_A_QUEUE_SIZE);
 	qs->q[qs->n].state = nl_u32(a, PVIO_A_QUEUE_STATE);
 	qs->q[qs->n].inflight = nl_u32(a, PVIO_A_QUEUE_INFLIGHT);
+	qs->q[qs->n].worker = nl_u32(a, PVIO_A_QUEUE_WORKER);
 	nl_nested(a, PVIO_A_QUEUE_STATS, &stats);
 	for (i = PVIO_A_STATS_CHAINS; i <= PVIO_A_STATS_KICKS; i++) {
 		qs->q[qs->n].stats[i] = nl_u64(&stats, i);
@@ -144,6 +146,23 @@ static int read_quiet(struct nl *n, struct queues *qs, uint64_t completed)
 	      (unsigned long long)completed);
 }
 
+/* Is it a thread of the queue's, of ours or of the kernel's */
+static int check_worker(const struct queues *qs, unsigned int i)
+{
+	char path[64], name[32] = "", want[32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", qs->q[i].worker);
+	snprintf(want, sizeof(want), "pv%u-", i);
+	f = fopen(path, "r");
+	CHECK(f, "queue %u has thread %u", i, qs->q[i].worker);
+	if (!fgets(name, sizeof(name), f))
+		name[0] = 0;
+	fclose(f);
+	CHECK(!strncmp(name, want, strlen(want)), "queue %u has thread %s", i, name);
+	return 0;
+}
+
 static int get_states(void *ctx)
 {
 	struct env *e = ctx;
@@ -158,6 +177,7 @@ static int get_states(void *ctx)
 		CHECK_EQ(qs.q[i].size, e->b.num);
 		CHECK_EQ(qs.q[i].state, PVIO_QUEUE_STARTED | PVIO_QUEUE_RUNNING);
 		CHECK_EQ(qs.q[i].inflight, 0);
+		CHECK_PASS(check_worker(&qs, i));
 	}
 	for (; i < qs.n; i++)
 		CHECK_EQ(qs.q[i].state, 0);
