@@ -119,6 +119,7 @@ static u32 pvnetlink_worker(const struct pvdev_vq *vq,
 	rcu_read_lock();
 	w = rcu_dereference(vq->worker);
 	if (w)
+		/* Pairs with the release in pvworker_settle(). */
 		tid = pid_nr_ns(smp_load_acquire(&w->pid), pid_ns);
 	rcu_read_unlock();
 	return tid;

@@ -9,7 +9,7 @@ CRASH_MIB=32
 crash_store() {
 	local sectors
 
-	modprobe dm_log_writes && store_make crashdata "$CRASH_MIB" &&
+	need_module dm_log_writes && store_make crashdata "$CRASH_MIB" &&
 		store_make crashlog 512 && store_make crashonto "$CRASH_MIB" || return
 	[ $# = 0 ] || "$@" || return
 	dd if=/dev/crashdata of=/dev/crashonto bs=1M oflag=direct status=none || return

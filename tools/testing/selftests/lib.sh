@@ -23,6 +23,13 @@ has_vdpa() {
 	modprobe -n -q vhost_vdpa
 }
 
+# need_module NAME - loads it, or skips the test
+need_module() {
+	modprobe -q "$1" && return
+	note "this kernel has no $1"
+	return 4
+}
+
 # load_modules DIR - ours from DIR, and what they and the tests need
 load_modules() {
 	local module modules=(configfs dm_mod dm_delay)

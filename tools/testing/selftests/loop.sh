@@ -140,6 +140,11 @@ file_unmap() {
 	file_remove unmap
 }
 
+# Where the next write goes means nothing in a zone that is full.
+zones_of() {
+	blkzone report "$1" | sed '/(fu)/s/ wptr [^ ]*//'
+}
+
 # The same zones at both ends, and data that was written in order.
 zoned() {
 	zoned_make loopzones
@@ -150,8 +155,8 @@ zoned() {
 	fio --name=zones --filename="/dev/$DEV" --zonemode=zbd --rw=randwrite --bs=64k --size=100% \
 		--io_size=32M --direct=1 --ioengine=libaio --iodepth=8 --max_open_zones=3 \
 		--verify=crc32c --verify_fatal=1 --output=/tmp/zones || { cat /tmp/zones; return 1; }
-	same "$(blkzone report "/dev/$DEV")" "$(blkzone report /dev/loopzones)" "report"
-	blkzone report "/dev/$DEV" | grep -q 'fu\|oi\|cl' || fail "no zone was written"
+	same "$(zones_of "/dev/$DEV")" "$(zones_of /dev/loopzones)" "report"
+	[ "$(zones_of "/dev/$DEV" | grep -c '(em)')" -lt 14 ] || fail "no zone was written"
 	blkzone reset "/dev/$DEV"
 	same "$(blkzone report /dev/loopzones | grep -c '(em)')" 14 "empty zones"
 	detach

@@ -160,8 +160,8 @@ static int bad_command(void *ctx)
 }
 
 /*
- * A filter that there isn't may not be taken for one that matched everything. Not every kernel hands
- * on words when a dump is refused.
+ * A filter that there isn't may not be taken for one that matched everything. Not every kernel
+ * hands on words when a dump is refused.
  */
 static int bad_dump(void *ctx)
 {

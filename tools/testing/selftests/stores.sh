@@ -23,7 +23,7 @@ mapper_make() {
 crypt_store() {
 	local name=$1 key table sectors
 
-	modprobe dm_crypt && store_make "$name-raw" "$2" || return
+	need_module dm_crypt && store_make "$name-raw" "$2" || return
 	key=$(od -An -tx1 -v -N64 /dev/urandom | tr -d ' \n')
 	sectors=$(blockdev --getsz "/dev/$name-raw")
 	table="0 $sectors crypt aes-xts-plain64 $key 0 /dev/$name-raw 0"
@@ -33,7 +33,7 @@ crypt_store() {
 
 # raid_make NAME MIB - two legs that hold the data from their beginning on, and /dev/md/NAME
 raid_make() {
-	modprobe raid1 && store_make "$1-0" "$2" && store_make "$1-1" "$2" || return
+	need_module raid1 && store_make "$1-0" "$2" && store_make "$1-1" "$2" || return
 	mdadm --quiet --create /dev/md0 --run --assume-clean --level=1 --metadata=1.0 \
 		--bitmap=none --raid-devices=2 "/dev/$1-0" "/dev/$1-1"
 }
@@ -69,7 +69,7 @@ raid_stop() {
 thin_make() {
 	local name=$1 data
 
-	modprobe dm_thin_pool && store_make "$name-meta" 8 &&
+	need_module dm_thin_pool && store_make "$name-meta" 8 &&
 		store_make "$name-data" "$2" discard=1 || return
 	data=$(blockdev --getsz "/dev/$name-data")
 	mapper_make "$name-pool" \
@@ -92,7 +92,7 @@ thin_used() {
 nvmet_make() {
 	local subsystem=$NVMET/subsystems/$1 port=$NVMET/ports/1
 
-	modprobe nvmet_tcp && ip link set lo up && mkdir "$subsystem" || return
+	need_module nvmet_tcp && ip link set lo up && mkdir "$subsystem" || return
 	echo 1 >"$subsystem/attr_allow_any_host"
 	mkdir "$subsystem/namespaces/1" || return
 	echo "$2" >"$subsystem/namespaces/1/device_path"
@@ -119,7 +119,7 @@ nvme_node() {
 
 # With digests of headers and of data. What waits for long is a failure, not a reconnect.
 nvme_connect() {
-	modprobe nvme_tcp || return
+	need_module nvme_tcp || return
 	echo "transport=tcp,traddr=127.0.0.1,trsvcid=$NVME_PORT,nqn=$1,hdr_digest,data_digest,reconnect_delay=1,nr_io_queues=2" \
 		>/dev/nvme-fabrics || return
 	await 60 nvme_node "$1" >/dev/null || fail "the namespace does not appear"

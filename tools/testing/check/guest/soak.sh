@@ -4,6 +4,11 @@
 # a seed of its own, until the time is up.
 set -uo pipefail
 
+# Everything that does not set its own size: load, rubbish, bad input, dying VMMs, crashes, and
+# stores of every kind.
+PARTS="io_va io_pa scribble_va scribble_pa bad_va bad_pa lifecycle_va lifecycle_pa loop
+	node node_bad node_scribble node_fio node_stream file_va node_file_xfs node_range
+	crash_va crash_pa node_crash_file race_raid race_crypt zone_va node_zone node_netlink"
 END=$((SECONDS + $1 * 60))
 SEED=$2
 NR=0 FAILED=0
@@ -12,8 +17,8 @@ echo "KTAP version 1"
 while [ "$NR" = 0 ] || [ $SECONDS -lt $END ]; do
 	NR=$((NR + 1))
 	echo "    # Subtest: seed-$SEED"
-	bash /payload/selftests/run.sh --rounds 50 --seed "$SEED" io_va io_pa scribble_va \
-		scribble_pa bad_va bad_pa lifecycle_va lifecycle_pa loop | sed -u 's/^/    /'
+	# shellcheck disable=SC2086 # words
+	bash /payload/selftests/run.sh --rounds 50 --seed "$SEED" $PARTS | sed -u 's/^/    /'
 	if [ "${PIPESTATUS[0]}" = 0 ]; then
 		echo "ok $NR seed-$SEED"
 	else
