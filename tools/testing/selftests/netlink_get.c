@@ -163,6 +163,22 @@ static int check_worker(const struct queues *qs, unsigned int i)
 	return 0;
 }
 
+/* A thread is known once it has run. */
+static int read_workers(struct nl *n, struct queues *qs, unsigned int queues)
+{
+	unsigned int ms, i;
+
+	for (ms = 0; ms < BLK_HANG_LIMIT_MS; ms++) {
+		CHECK_PASS(read_queues(n, qs));
+		for (i = 0; i < queues && qs->q[i].worker; i++)
+			;
+		if (i == queues)
+			return 0;
+		usleep(1000);
+	}
+	CHECK(false, "queue %u has no thread", i);
+}
+
 static int get_states(void *ctx)
 {
 	struct env *e = ctx;
@@ -171,7 +187,7 @@ static int get_states(void *ctx)
 	struct nl n;
 
 	CHECK_OK(nl_open(&n));
-	CHECK_PASS(read_queues(&n, &qs));
+	CHECK_PASS(read_workers(&n, &qs, e->b.nqueues));
 	CHECK_EQ(qs.n, e->opts.name ? e->b.nqueues : 64);
 	for (i = 0; i < e->b.nqueues; i++) {
 		CHECK_EQ(qs.q[i].size, e->b.num);
