@@ -7,7 +7,6 @@
 #include <linux/virtio_ring.h>
 
 #include "file.h"
-#include "netlink.h"
 #include "zone.h"
 
 /* virtio 1.4, 5.2.6: larger numbers are reserved. */
@@ -90,9 +89,8 @@ static void pvblk_config_fill_topology(const struct pvblk_target *t,
 	physical = max(physical, block_size);
 	c->physical_block_exp = ilog2(physical / block_size);
 	c->alignment_offset = shift > 0 ? shift / block_size : 0;
-	c->min_io_size = (__force __virtio16)cpu_to_le16(min_t(u32, io_min,
-							       U16_MAX));
-	c->opt_io_size = (__force __virtio32)cpu_to_le32(io_opt);
+	c->min_io_size = __cpu_to_virtio16(true, min_t(u32, io_min, U16_MAX));
+	c->opt_io_size = __cpu_to_virtio32(true, io_opt);
 }
 
 /* virtio 1.4, 5.2.4. */
@@ -101,12 +99,12 @@ static void pvblk_config_fill(const struct pvblk_dev *dev,
 {
 	const struct pvblk_target *t = &dev->target;
 
-	c->capacity = (__force __virtio64)cpu_to_le64(t->sectors);
-	c->size_max = (__force __virtio32)cpu_to_le32(PVBLK_SIZE_MAX);
-	c->seg_max = (__force __virtio32)cpu_to_le32(min_t(u32, PVBLK_SEG_MAX,
-							   dev->queue_size - 2));
-	c->blk_size = (__force __virtio32)cpu_to_le32(t->block_mask + 1);
-	c->num_queues = (__force __virtio16)cpu_to_le16(dev->pvdev.nvqs);
+	c->capacity = __cpu_to_virtio64(true, t->sectors);
+	c->size_max = __cpu_to_virtio32(true, PVBLK_SIZE_MAX);
+	c->seg_max = __cpu_to_virtio32(true, min_t(u32, PVBLK_SEG_MAX,
+						  dev->queue_size - 2));
+	c->blk_size = __cpu_to_virtio32(true, t->block_mask + 1);
+	c->num_queues = __cpu_to_virtio16(true, dev->pvdev.nvqs);
 }
 
 static void pvblk_config_fill_ranges(const struct pvblk_target *t,
@@ -115,9 +113,9 @@ static void pvblk_config_fill_ranges(const struct pvblk_target *t,
 	u32 granularity = t->bdev ? bdev_discard_granularity(t->bdev) :
 				    i_blocksize(file_inode(t->file));
 	u32 align = max(granularity, t->block_mask + 1);
-	__virtio32 sectors = (__force __virtio32)cpu_to_le32(PVBLK_RANGE_SECTORS);
-	__virtio32 most = (__force __virtio32)cpu_to_le32(PVBLK_RANGES_MAX);
-	__virtio32 granule = (__force __virtio32)cpu_to_le32(align >> SECTOR_SHIFT);
+	__virtio32 sectors = __cpu_to_virtio32(true, PVBLK_RANGE_SECTORS);
+	__virtio32 most = __cpu_to_virtio32(true, PVBLK_RANGES_MAX);
+	__virtio32 granule = __cpu_to_virtio32(true, align >> SECTOR_SHIFT);
 
 	if (t->discard != PVBLK_DISCARD_NONE) {
 		c->max_discard_sectors = sectors;
@@ -130,9 +128,8 @@ static void pvblk_config_fill_ranges(const struct pvblk_target *t,
 		c->secure_erase_sector_alignment = granule;
 	}
 	c->max_write_zeroes_sectors = t->zeroes ? sectors :
-		(__force __virtio32)cpu_to_le32(PVBLK_ZERO_SECTORS);
-	c->max_write_zeroes_seg = t->zeroes ? most :
-		(__force __virtio32)cpu_to_le32(1);
+		__cpu_to_virtio32(true, PVBLK_ZERO_SECTORS);
+	c->max_write_zeroes_seg = t->zeroes ? most : __cpu_to_virtio32(true, 1);
 	c->write_zeroes_may_unmap = t->zeroes;
 }
 
@@ -392,11 +389,11 @@ void pvblk_dev_resize(struct pvblk_dev *dev, const struct pvblk_store *store)
 
 	WRITE_ONCE(dev->target.sectors, sectors);
 	spin_lock(&dev->config_lock);
-	dev->config.capacity = (__force __virtio64)cpu_to_le64(sectors);
+	dev->config.capacity = __cpu_to_virtio64(true, sectors);
 	dev->generation++;
 	spin_unlock(&dev->config_lock);
 	dev->changed(dev);
-	pvdev_tell(&dev->pvdev, PVIO_CMD_DEV_CHANGE_NTF);
+	pvdev_changed(&dev->pvdev);
 }
 
 /**

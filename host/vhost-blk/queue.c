@@ -56,10 +56,12 @@ static int pvblk_start_batch(struct pvblk_queue *q, struct pvdev_view *view)
 			 q->req[b->chain[i].head].ranged;
 	}
 	blk_finish_plug(&plug);
+	if (unlikely(err))
+		pvdev_vq_unpop(&q->vq, i, view);
+	pvdev_vq_popped(&q->vq);
 	if (likely(!err))
 		return bytes;
 
-	pvdev_vq_unpop(&q->vq, i, view);
 	if (err == -EBADMSG)
 		pvdev_vq_break(&q->vq, "a request has no room for its status");
 	q->stalled = err == -EAGAIN;

@@ -362,7 +362,9 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 static void pvblk_req_count(const struct pvblk_req *req)
 {
 	struct pvdev_vq *vq = &req->q->vq;
-	u32 bytes = req->status == VIRTIO_BLK_S_OK ? req->bytes : 0;
+	/* Zeroes that are written are nobody's data. */
+	u32 bytes = req->status == VIRTIO_BLK_S_OK && !req->ranges ?
+		    req->bytes : 0;
 
 	pvdev_vq_account(vq, req->popped_at, req->write_guest ? bytes : 0,
 			 req->write_guest ? 0 : bytes);

@@ -51,6 +51,24 @@ static const char *pvblk_open_why(int err)
 }
 
 /**
+ * pvblk_store_close() - undo pvblk_store_open()
+ * @store: the store, with no I/O in flight; one that isn't open is allowed
+ */
+void pvblk_store_close(struct pvblk_store *store)
+{
+	bool bdev = store->bdev;
+	struct file *file = pvblk_store_put(store);
+
+	if (!file)
+		return;
+	/* A claim goes now, so that the same device can be opened anew. */
+	if (bdev)
+		bdev_fput(file);
+	else
+		fput(file);
+}
+
+/**
  * pvblk_store_open() - open a backing store
  * @store: the result
  * @disk: name of the disk, for messages
@@ -58,7 +76,7 @@ static const char *pvblk_open_why(int err)
  * @readonly: open it without the right to write
  *
  * Context: a system call of the operator.
- * Return: 0; -ENOTBLK for anything but a block device, -EBUSY for one that is
+ * Return: 0; -ENOTBLK for anything but a block device or a file, -EBUSY for one that is
  * in use, -EINVAL for one smaller than a block, -EACCES and -EPERM without the
  * right to it and for writing to one that is write-protected, and what else
  * opening a file returns. A message names the disk, the path and the reason.
@@ -93,10 +111,10 @@ int pvblk_store_open(struct pvblk_store *store, const char *disk,
 		pvblk_store_err(disk, path, "%s", why);
 		goto err_probe;
 	}
-	err = -EACCES;
 	if (!readonly && store->bdev && bdev_read_only(store->bdev)) {
 		pvblk_store_err(disk, path, "is write-protected: set readonly first");
-		goto err_probe;
+		pvblk_store_close(store);
+		return -EACCES;
 	}
 	if (!store->bdev && !store->direct)
 		pr_info(PVBLK_MODULE ": %s: path %s: its file system has no direct I/O: data goes by the page cache\n",
@@ -107,22 +125,4 @@ err_probe:
 	filp_close(file, NULL);
 	*store = (struct pvblk_store) { };
 	return err;
-}
-
-/**
- * pvblk_store_close() - undo pvblk_store_open()
- * @store: the store, with no I/O in flight; one that isn't open is allowed
- */
-void pvblk_store_close(struct pvblk_store *store)
-{
-	bool bdev = store->bdev;
-	struct file *file = pvblk_store_put(store);
-
-	if (!file)
-		return;
-	/* A claim goes now, so that the same device can be opened anew. */
-	if (bdev)
-		bdev_fput(file);
-	else
-		fput(file);
 }

@@ -133,10 +133,12 @@ static int pvblk_vdpa_register(struct pvblk_vdpa *v, struct vdpa_mgmt_dev *mdev,
 			       u32 block_size)
 {
 	struct pvblk_disk *disk = v->disk;
+	struct pvblk_store store = disk->store;
 	int err;
 
-	disk->store.readonly = disk->readonly;
-	pvblk_dev_attach(&v->dev, &disk->store, block_size, disk->discard,
+	/* For this device; how the path was opened is another matter. */
+	store.readonly |= disk->readonly;
+	pvblk_dev_attach(&v->dev, &store, block_size, disk->discard,
 			 disk->serial);
 	pvblk_dev_set_lifetime(&v->dev, disk->ages, disk->lifetime);
 	err = pvblk_vdpa_features(&v->dev, config) ?:

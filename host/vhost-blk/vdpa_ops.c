@@ -291,8 +291,6 @@ static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 		v->identity = true;
 	}
 
-	WRITE_ONCE(v->dev.pvdev.features, v->dev.driver_features);
-	pvdev_set_owner(&v->dev.pvdev, !v->identity);
 	pvblk_dev_update_cache_mode(&v->dev);
 	for (i = 0; i < v->dev.pvdev.nvqs; i++) {
 		err = v->ready[i] ? pvblk_start_queue(v, i) : 0;
@@ -302,6 +300,8 @@ static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 	for (i = 0; i < v->dev.pvdev.nvqs; i++)
 		if (v->dev.queue[i]->req)
 			pvdev_vq_resume(&v->dev.queue[i]->vq);
+	WRITE_ONCE(v->dev.pvdev.features, v->dev.driver_features);
+	pvdev_set_owner(&v->dev.pvdev, !v->identity);
 	return 0;
 
 err_queue:

@@ -97,14 +97,14 @@ void pvblk_zones_config(const struct pvblk_target *t,
 	if (!t->conv_zones)
 		return;
 
-#define PVBLK_LE32(n)	((__force __virtio32)cpu_to_le32(n))
-	c->zoned.zone_sectors = PVBLK_LE32(t->zone_sectors);
-	c->zoned.max_open_zones = PVBLK_LE32(bdev_max_open_zones(t->bdev));
-	c->zoned.max_active_zones = PVBLK_LE32(bdev_max_active_zones(t->bdev));
-	c->zoned.max_append_sectors = PVBLK_LE32(t->append_sectors);
-	c->zoned.write_granularity = PVBLK_LE32(t->granule_mask + 1);
+	c->zoned.zone_sectors = __cpu_to_virtio32(true, t->zone_sectors);
+	c->zoned.max_open_zones =
+		__cpu_to_virtio32(true, bdev_max_open_zones(t->bdev));
+	c->zoned.max_active_zones =
+		__cpu_to_virtio32(true, bdev_max_active_zones(t->bdev));
+	c->zoned.max_append_sectors = __cpu_to_virtio32(true, t->append_sectors);
+	c->zoned.write_granularity = __cpu_to_virtio32(true, t->granule_mask + 1);
 	c->zoned.model = VIRTIO_BLK_Z_HM;
-#undef PVBLK_LE32
 }
 
 /* Is there a zone at a sector that must be written in order? */
@@ -326,12 +326,6 @@ void pvblk_append_release(struct pvblk_req *req)
 	req->append = NULL;
 }
 
-/* Of a device that is no legacy one. */
-static __virtio64 pvblk_virtio64(u64 n)
-{
-	return (__force __virtio64)cpu_to_le64(n);
-}
-
 static int pvblk_zone_describe(struct blk_zone *zone, unsigned int idx,
 			       void *data)
 {
@@ -339,9 +333,9 @@ static int pvblk_zone_describe(struct blk_zone *zone, unsigned int idx,
 	struct virtio_blk_zone_descriptor *d = &report->zones[idx];
 
 	/* Types and states have the same numbers; newer states are writable ones. */
-	d->z_cap = pvblk_virtio64(zone->capacity);
-	d->z_start = pvblk_virtio64(zone->start);
-	d->z_wp = pvblk_virtio64(zone->wp);
+	d->z_cap = __cpu_to_virtio64(true, zone->capacity);
+	d->z_start = __cpu_to_virtio64(true, zone->start);
+	d->z_wp = __cpu_to_virtio64(true, zone->wp);
 	d->z_type = zone->type;
 	d->z_state = zone->cond <= VIRTIO_BLK_ZS_OFFLINE ? zone->cond :
 							   VIRTIO_BLK_ZS_IOPEN;
@@ -360,7 +354,7 @@ static int pvblk_zones_report(struct pvblk_req *req)
 					  req->first.bio.bi_iter.bi_sector, nr,
 					  pvblk_zone_describe, report);
 	if (ret >= 0)
-		report->nr_zones = pvblk_virtio64(ret);
+		report->nr_zones = __cpu_to_virtio64(true, ret);
 	return min(ret, 0);
 }
 

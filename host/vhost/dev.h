@@ -168,6 +168,7 @@ void pvdev_init(struct pvdev *dev);
 void pvdev_destroy(struct pvdev *dev);
 void pvdev_register(struct pvdev *dev);
 void pvdev_unregister(struct pvdev *dev);
+void pvdev_changed(struct pvdev *dev);
 void pvdev_set_owner(struct pvdev *dev, bool me);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
@@ -200,6 +201,7 @@ struct eventfd_ctx *pvdev_event_get(const struct eventfd_ctx *event);
 
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view);
+void pvdev_vq_popped(struct pvdev_vq *vq);
 void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 		    struct pvdev_view *view);
 void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out);

@@ -8,10 +8,11 @@
 #include <linux/export.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
-#include <net/genetlink.h>
 #include <net/sock.h>
+#include <uapi/linux/pvio.h>
 
 #include "dev.h"
+#include "genetlink_compat.h"
 #include "netlink.h"
 
 static DEFINE_MUTEX(pvdevs_lock);
@@ -77,6 +78,20 @@ static int pvnetlink_reply_dev(struct sk_buff *msg, const struct pvdev *dev)
 				 current_user_ns());
 }
 
+static const u16 pvnetlink_stats[PVSTATS_COUNTERS] = {
+	[PVSTATS_CHAINS] = PVIO_A_STATS_CHAINS,
+	[PVSTATS_COMPLETED] = PVIO_A_STATS_COMPLETED,
+	[PVSTATS_BYTES_IN] = PVIO_A_STATS_BYTES_IN,
+	[PVSTATS_BYTES_OUT] = PVIO_A_STATS_BYTES_OUT,
+	[PVSTATS_BATCHES] = PVIO_A_STATS_BATCHES,
+	[PVSTATS_CALLS] = PVIO_A_STATS_CALLS,
+	[PVSTATS_SUPPRESSED] = PVIO_A_STATS_SUPPRESSED,
+	[PVSTATS_IOERR] = PVIO_A_STATS_ERRORS,
+	[PVSTATS_UNSUPP] = PVIO_A_STATS_UNSUPPORTED,
+	[PVSTATS_BROKEN] = PVIO_A_STATS_BROKEN,
+	[PVSTATS_DEPTH_MAX] = PVIO_A_STATS_DEPTH_MAX,
+};
+
 static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)
 {
 	struct pvstats_values values;
@@ -89,8 +104,8 @@ static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)
 		return -EMSGSIZE;
 	pvstats_read(&vq->stats, &values);
 	for (i = 0; i < PVSTATS_COUNTERS && !err; i++)
-		err = nla_put_u64_64bit(msg, PVIO_A_STATS_CHAINS + i,
-					values.n[i], PVIO_A_STATS_PAD);
+		err = nla_put_u64_64bit(msg, pvnetlink_stats[i], values.n[i],
+					PVIO_A_STATS_PAD);
 	err = err ?: nla_put_u64_64bit(msg, PVIO_A_STATS_KICKS, values.kicks,
 				       PVIO_A_STATS_PAD) ?:
 	      nla_put(msg, PVIO_A_STATS_LATENCY, sizeof(values.latency),
@@ -362,18 +377,17 @@ static void pvnetlink_tell(struct sk_buff *msg, void *hdr,
 }
 
 /**
- * pvdev_tell() - send an event about a device
+ * pvdev_changed() - tell those who listen that a device has another configuration
  * @dev: the device; of one that can't be seen nothing is told
- * @cmd: PVIO_CMD_DEV_CHANGE_NTF
  *
  * Context: may sleep.
  */
-void pvdev_tell(struct pvdev *dev, enum pvio_cmd cmd)
+void pvdev_changed(struct pvdev *dev)
 {
 	struct sk_buff *msg;
 	void *hdr;
 
-	msg = pvnetlink_event(cmd, &hdr);
+	msg = pvnetlink_event(PVIO_CMD_DEV_CHANGE_NTF, &hdr);
 	if (!msg)
 		return;
 
@@ -384,7 +398,7 @@ void pvdev_tell(struct pvdev *dev, enum pvio_cmd cmd)
 		nlmsg_free(msg);
 	mutex_unlock(&pvdevs_lock);
 }
-EXPORT_SYMBOL_GPL(pvdev_tell);
+EXPORT_SYMBOL_GPL(pvdev_changed);
 
 /**
  * pvdev_vq_tell() - send an event about a queue that has broken

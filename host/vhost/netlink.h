@@ -2,12 +2,8 @@
 #ifndef _PVIO_VHOST_NETLINK_H
 #define _PVIO_VHOST_NETLINK_H
 
-#include <uapi/linux/pvio.h>
-
-struct pvdev;
 struct pvdev_vq;
 
-void pvdev_tell(struct pvdev *dev, enum pvio_cmd cmd);
 void pvdev_vq_tell(struct pvdev_vq *vq, const char *why);
 
 int pvnetlink_init(void);

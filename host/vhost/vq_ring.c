@@ -129,14 +129,6 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 	return false;
 }
 
-static void pvdev_vq_count_pop(struct pvdev_vq *vq, unsigned int n)
-{
-	vq->now = pvstats_clock();
-	pvstats_popped(&vq->stats, n);
-	pvstats_max(&vq->stats, PVSTATS_DEPTH_MAX, vq->ring.inflight);
-	trace_pvio_pop(vq, n);
-}
-
 /**
  * pvdev_vq_pop() - take chains into the queue's batch
  * @vq: the queue, its lock held
@@ -164,10 +156,28 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		}
 	} while (pvdev_vq_leave(vq, ret));
 	if (ret > 0)
-		pvdev_vq_count_pop(vq, ret);
+		vq->now = pvstats_clock();
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_pop);
+
+/**
+ * pvdev_vq_popped() - count the chains of the last pop
+ * @vq: the queue, its lock held; what can't be served was given back
+ *
+ * Context: worker.
+ */
+void pvdev_vq_popped(struct pvdev_vq *vq)
+{
+	unsigned int n = vq->batch->n;
+
+	if (!n)
+		return;
+	pvstats_popped(&vq->stats, n);
+	pvstats_max(&vq->stats, PVSTATS_DEPTH_MAX, vq->ring.inflight);
+	trace_pvio_pop(vq, n);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_popped);
 
 /**
  * pvdev_vq_unpop() - give the tail of the last pop back, untouched
@@ -184,7 +194,6 @@ void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 
 	lockdep_assert_held(&vq->lock);
 	pvring_unpop(&vq->ring, vq->batch, from);
-	pvstats_add(&vq->stats, PVSTATS_CHAINS, -(u64)(vq->batch->n - from));
 	for (i = from; i < vq->batch->n; i++)
 		pvdev_view_put(view);
 	vq->batch->n = from;
