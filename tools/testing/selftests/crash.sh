@@ -53,6 +53,6 @@ part_node_crash_file() {
 	STORE=/tmp/crash/file BACK=$STORE ONLY=()
 	store_node blk_crash --log crash --record /tmp/crash.record || return
 	umount /tmp/crash || return
-	crash_replay --mount /tmp/crash --file /tmp/crash/file --most $((ROUNDS * 30)) || return
+	crash_replay --mount /tmp/crash --file /tmp/crash/file --most $((ROUNDS * 16)) || return
 	rmdir /tmp/crash
 }

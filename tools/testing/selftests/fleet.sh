@@ -17,7 +17,7 @@ part_store_loop() { on_store loop all_vdpa va; }
 part_store_nvme() { on_store nvme all_vdpa va; }
 part_store_crypt() { on_store crypt all_vdpa va; }
 part_store_raid() { on_store raid all_vdpa va && raid_same fleet; }
-part_store_thin() { on_store thin all_vdpa va discard=pass; }
+part_store_thin() { on_store thin all_vdpa va; }
 part_node_store_loop() { on_store loop all_node; }
 part_node_store_nvme() { on_store nvme all_node; }
 part_node_store_crypt() { on_store crypt all_node; }
@@ -66,8 +66,13 @@ race_crypt() {
 	crypt_store fleet "$SIZE_MIB" && "$1"
 }
 
+# dm-integrity doesn't say either that it needs data to stay, so the operator does.
 race_checked() {
+	local dm
+
 	store_make fleet "$SIZE_MIB" && checked_make checked fleet || return
+	dm=$(dmsetup info -c --noheadings -o blkdevname checked) || return
+	echo 1 >"/sys/block/$dm/queue/stable_writes" || return
 	STORE=/dev/mapper/checked BACK=$STORE
 	"$1"
 }

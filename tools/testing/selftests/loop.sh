@@ -80,6 +80,12 @@ used_is() {
 	same "$(thin_used thinstore)" "$1" "blocks in use"
 }
 
+# pool_is_zero - the beginning of what lies below the pool, past the page cache
+pool_is_zero() {
+	dd if=/dev/thinstore-data bs=1M count=16 iflag=direct status=none |
+		cmp -s -n 16777216 - /dev/zero
+}
+
 # What a guest discards goes back to the pool, and from there to what lies below it.
 thin_discard() {
 	thin_make thinstore "$SIZE_MIB"
@@ -88,13 +94,13 @@ thin_discard() {
 	used_is 0
 	dd if=/dev/urandom of="/dev/$DEV" bs=1M count=16 oflag=direct status=none
 	used_is 256
-	cmp -s -n 16777216 /dev/zero /dev/thinstore-data && fail "nothing is in the pool"
+	! pool_is_zero || fail "nothing is in the pool"
 	blkdiscard --offset 4M --length 8M "/dev/$DEV"
 	used_is 128
 	cmp -n 8388608 --ignore-initial=0:4194304 /dev/zero "/dev/$DEV"
 	blkdiscard --offset 0 --length 16M "/dev/$DEV"
 	used_is 0
-	cmp -n 16777216 /dev/zero /dev/thinstore-data
+	pool_is_zero || fail "the pool has kept something"
 	# Zeroes are written, because this store has no other way.
 	dd if=/dev/urandom of="/dev/$DEV" bs=1M count=4 oflag=direct status=none
 	blkdiscard --zeroout --offset 0 --length 4M "/dev/$DEV"
@@ -112,9 +118,13 @@ thin_no_discard() {
 	detach
 }
 
+# shellcheck disable=SC2153 # FILE is of file_make
 # holes KIB - the file has given back that much, after a way of writing zeroes
 holes() {
-	same $((8192 - $(stat -c %b "$FILE") / 2)) "$1" "KiB given back"
+	local freed=$((8192 - $(stat -c %b "$FILE") / 2 - $1))
+
+	# The file system may need a few blocks to say where the others are.
+	[ "${freed#-}" -le 64 ] || fail "$((freed + $1)) KiB are given back, expected $1"
 }
 
 # The kernel's driver says of zeroes whether they may be a hole; the file is told the same.

@@ -47,6 +47,8 @@ attach() {
 	echo "$CLIENT_PID" >$CLIENT.pid
 	await "$LIMIT" there_or_ended || fail "no disk appears"
 	client_there || fail "the client ended: $(cat $CLIENT.log)"
+	# The first to open it has it searched for partitions.
+	true </dev/$DEV
 }
 
 # client_ended STATUS - it ends, and so
@@ -71,6 +73,7 @@ tell_size() {
 }
 
 after_test() {
+	resume_store 2>/dev/null || true
 	[ ! -e $CLIENT.pid ] || kill -KILL "$(cat $CLIENT.pid)" 2>/dev/null || true
 	rm -f $CLIENT.pid
 	await "$LIMIT" eval "[ ! -e /sys/block/$DEV/pid ]" || note "/dev/$DEV is still there"
