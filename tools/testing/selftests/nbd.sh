@@ -190,7 +190,7 @@ resume_store() {
 }
 
 read_fails() {
-	refused "Input/output error" dd if="/dev/$DEV" of=/dev/null bs=4096 count=1 skip="$1" \
+	refused "" dd if="/dev/$DEV" of=/dev/null bs=4096 count=1 skip="$1" \
 		iflag=direct
 }
 
