@@ -55,6 +55,8 @@ struct pvblk_vdpa;
  * @align: a file's least alignment of I/O in memory, in bytes
  * @block_size: least logical block size, in bytes
  * @conv_zones: of a zoned device, a bit for each zone that takes writes anywhere
+ * @nr_zones: how many zones there were when these were found out
+ * @zone_sectors: their size then, in units of 512 bytes
  * @node: a file among those that are in use
  */
 struct pvblk_store {
@@ -65,6 +67,8 @@ struct pvblk_store {
 	u32 align;
 	u32 block_size;
 	unsigned long *conv_zones;
+	u32 nr_zones;
+	u32 zone_sectors;
 	struct list_head node;
 };
 

@@ -231,7 +231,7 @@ static long pvblk_chr_set_lifetime(struct pvblk_chr *b, void __user *argp)
 	b->ages = true;
 	b->lifetime = lifetime;
 	if (b->store.file)
-		pvblk_dev_set_lifetime(&b->dev, true, lifetime);
+		WRITE_ONCE(b->dev.target.lifetime, lifetime);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/cred.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "file.h"
@@ -43,7 +44,16 @@ static int pvblk_part_flags(const struct pvblk_part *part)
 		return flags;
 	if (part->bio.bi_opf & REQ_FUA)
 		flags |= IOCB_DSYNC;
+	/* Whoever opened it may have asked for more. */
+	flags |= t->file->f_iocb_flags & (IOCB_DSYNC | IOCB_SYNC);
 	return flags | IOCB_WRITE;
+}
+
+/* A signal, or a freezer, that has nothing to do with the guest. */
+static bool pvblk_interrupted(long err)
+{
+	return err == -EINTR || err == -ERESTARTSYS || err == -ERESTARTNOINTR ||
+	       err == -ERESTARTNOHAND || err == -ERESTART_RESTARTBLOCK;
 }
 
 /* Called in any context. What did not go through as a whole is done again. */
@@ -59,7 +69,8 @@ static void pvblk_file_end(struct kiocb *iocb, long ret)
 
 	if (ret == part->bio.bi_iter.bi_size)
 		pvblk_part_end(part, BLK_STS_OK);
-	else if (ret >= 0 || ret == -EAGAIN || ret == -EOPNOTSUPP)
+	else if (ret >= 0 || ret == -EAGAIN || ret == -EOPNOTSUPP ||
+		 pvblk_interrupted(ret))
 		pvblk_pool_add(part->pool, part);
 	else
 		pvblk_part_end(part, errno_to_blk_status(ret));
@@ -181,5 +192,9 @@ void pvblk_file_do(struct pvblk_part *part)
 	int err = pvblk_file_op(part, file);
 
 	revert_creds(old);
-	pvblk_part_end(part, errno_to_blk_status(err));
+	/* The thread takes the signal before it comes to this again. */
+	if (pvblk_interrupted(err) && !fatal_signal_pending(current))
+		pvblk_pool_add(part->pool, part);
+	else
+		pvblk_part_end(part, errno_to_blk_status(err));
 }

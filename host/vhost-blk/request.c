@@ -9,12 +9,14 @@
 
 /**
  * struct pvblk_type - what to do for a type of request
+ * @feature: what the driver must have accepted, VIRTIO_BLK_F_*; 0: nothing
  * @to_guest: its data goes to guest memory
  * @prepare: returns VIRTIO_BLK_S_OK, or the status that ends the request
  * @issue: returns 0 when pvblk_bio_end() is going to end the request, 1 when
  *	it has ended with its status set, or a negative error
  */
 struct pvblk_type {
+	u8 feature;
 	bool to_guest;
 	u8 (*prepare)(const struct pvblk_io *io);
 	int (*issue)(struct pvblk_io *io);
@@ -189,48 +191,59 @@ static const struct pvblk_type pvblk_types[] = {
 		.issue = pvblk_issue_get_id,
 	},
 	[VIRTIO_BLK_T_GET_LIFETIME] = {
+		.feature = VIRTIO_BLK_F_LIFETIME,
 		.to_guest = true,
 		.prepare = pvblk_prepare_get_lifetime,
 		.issue = pvblk_issue_get_lifetime,
 	},
 	[VIRTIO_BLK_T_DISCARD] = {
+		.feature = VIRTIO_BLK_F_DISCARD,
 		.prepare = pvblk_prepare_discard,
 		.issue = pvblk_issue_discard,
 	},
 	[VIRTIO_BLK_T_WRITE_ZEROES] = {
+		.feature = VIRTIO_BLK_F_WRITE_ZEROES,
 		.prepare = pvblk_prepare_write_zeroes,
 		.issue = pvblk_issue_write_zeroes,
 	},
 	[VIRTIO_BLK_T_SECURE_ERASE] = {
+		.feature = VIRTIO_BLK_F_SECURE_ERASE,
 		.prepare = pvblk_prepare_secure_erase,
 		.issue = pvblk_issue_secure_erase,
 	},
 	[VIRTIO_BLK_T_ZONE_APPEND] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_append,
 		.issue = pvblk_issue_zone_append,
 	},
 	[VIRTIO_BLK_T_ZONE_REPORT] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.to_guest = true,
 		.prepare = pvblk_prepare_zone_report,
 		.issue = pvblk_issue_zone_report,
 	},
 	[VIRTIO_BLK_T_ZONE_OPEN] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_mgmt,
 		.issue = pvblk_issue_zone_open,
 	},
 	[VIRTIO_BLK_T_ZONE_CLOSE] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_mgmt,
 		.issue = pvblk_issue_zone_close,
 	},
 	[VIRTIO_BLK_T_ZONE_FINISH] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_mgmt,
 		.issue = pvblk_issue_zone_finish,
 	},
 	[VIRTIO_BLK_T_ZONE_RESET] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_mgmt,
 		.issue = pvblk_issue_zone_reset,
 	},
 	[VIRTIO_BLK_T_ZONE_RESET_ALL] = {
+		.feature = VIRTIO_BLK_F_ZONED,
 		.prepare = pvblk_prepare_zone_reset_all,
 		.issue = pvblk_issue_zone_reset_all,
 	},
@@ -242,6 +255,13 @@ static const struct pvblk_type *pvblk_type_find(u32 type)
 		return NULL;
 	type = array_index_nospec(type, ARRAY_SIZE(pvblk_types));
 	return pvblk_types[type].issue ? &pvblk_types[type] : NULL;
+}
+
+static bool pvblk_type_accepted(const struct pvblk_dev *dev,
+				const struct pvblk_type *type)
+{
+	return likely(!type->feature) ||
+	       READ_ONCE(dev->driver_features) & BIT_ULL(type->feature);
 }
 
 /* Takes the last writable byte for the status; the rest of the chain is data. */
@@ -301,7 +321,7 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 
 	req->status = VIRTIO_BLK_S_UNSUPP;
 	type = pvblk_type_find(le32_to_cpu((__force __le32)hdr->type));
-	if (!type)
+	if (!type || !pvblk_type_accepted(req->q->dev, type))
 		return 1;
 
 	pvblk_io_init(&io, req, c, type->to_guest);
@@ -355,7 +375,9 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 	}
 	if (ret < 0)
 		req->status = VIRTIO_BLK_S_IOERR;
-	pvblk_req_finish(req, true);
+	/* What a store refused at once may go on in another way. */
+	if (!pvblk_req_finish(req, true))
+		q->active++;
 	return 0;
 }
 

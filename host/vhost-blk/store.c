@@ -84,6 +84,10 @@ static int pvblk_probe_file(struct pvblk_store *store, const char **why)
 {
 	struct file *file = store->file;
 
+	*why = "may only be appended to";
+	if (!store->readonly && (file->f_flags & O_APPEND ||
+				 IS_APPEND(file_inode(file))))
+		return -EPERM;
 	*why = "can't be read or written as a disk is";
 	if (!file->f_op->read_iter ||
 	    (!store->readonly && !file->f_op->write_iter))
@@ -136,8 +140,9 @@ u64 pvblk_store_bytes(const struct pvblk_store *store)
  * @why: the end of a sentence about it, after an error
  *
  * Return: 0; -ENOTBLK for anything but a block device or a file, -EBUSY for a
- * file that is in use, -EOPNOTSUPP for one that is zoned or has blocks of more
- * than a page, -EINVAL for one smaller than a block.
+ * file that is in use, -EPERM for one that may only be appended to, -EOPNOTSUPP
+ * for zones that can't be used or blocks of more than a page, -EINVAL for a store
+ * smaller than a block.
  */
 int pvblk_store_probe(struct pvblk_store *store, const char **why)
 {
@@ -301,4 +306,9 @@ void pvblk_target_init(struct pvblk_target *t, const struct pvblk_store *store,
 	if (!store->bdev)
 		pvblk_target_init_file(t, store);
 	t->discard = pvblk_target_discard(t, discard);
+	if (store->conv_zones) {
+		/* Ranges would go past the write pointers. */
+		t->discard = PVBLK_DISCARD_NONE;
+		t->erases = false;
+	}
 }

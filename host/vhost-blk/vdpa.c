@@ -222,7 +222,7 @@ bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
  */
 void pvblk_vdpa_set_lifetime(struct pvblk_vdpa *v, u64 lifetime)
 {
-	pvblk_dev_set_lifetime(&v->dev, true, lifetime);
+	WRITE_ONCE(v->dev.target.lifetime, lifetime);
 }
 
 /* Waits until the VMM has closed the device; that is the bus's way. */

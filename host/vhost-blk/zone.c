@@ -46,10 +46,11 @@ int pvblk_zones_probe(struct pvblk_store *store)
 {
 	struct block_device *bdev = store->bdev;
 	unsigned int nr = bdev_nr_zones(bdev);
+	u32 sectors = bdev_zone_sectors(bdev);
 	unsigned long *conv;
 	int ret;
 
-	if (!nr || bdev_is_partition(bdev) ||
+	if (!nr || bdev_is_partition(bdev) || !is_power_of_2(sectors) ||
 	    !bdev_max_zone_append_sectors(bdev))
 		return -EOPNOTSUPP;
 	conv = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL_ACCOUNT);
@@ -64,12 +65,14 @@ int pvblk_zones_probe(struct pvblk_store *store)
 		return ret;
 	}
 	store->conv_zones = conv;
+	store->nr_zones = nr;
+	store->zone_sectors = sectors;
 	return 0;
 }
 
 /**
  * pvblk_zones_fill() - say what requests need to know of a store's zones
- * @t: the result, its @block_mask set
+ * @t: the result, its @block_mask and @sectors set
  * @store: the store
  */
 void pvblk_zones_fill(struct pvblk_target *t, const struct pvblk_store *store)
@@ -78,8 +81,10 @@ void pvblk_zones_fill(struct pvblk_target *t, const struct pvblk_store *store)
 	u32 granularity = bdev_zone_write_granularity(bdev);
 
 	t->conv_zones = store->conv_zones;
-	t->nr_zones = bdev_nr_zones(bdev);
-	t->zone_sectors = bdev_zone_sectors(bdev);
+	t->nr_zones = store->nr_zones;
+	t->zone_sectors = store->zone_sectors;
+	/* The device may have got another table since it was looked at. */
+	t->sectors = min(t->sectors, (u64)t->nr_zones * t->zone_sectors);
 	t->append_sectors = min_t(u32, bdev_max_zone_append_sectors(bdev),
 				  min_t(u32, queue_max_segments(bdev_get_queue(bdev)),
 					PVBLK_SEG_MAX) << PAGE_SECTORS_SHIFT);

@@ -221,11 +221,15 @@ static int pvnetlink_dump_start(struct netlink_callback *cb)
 	return 0;
 }
 
-static struct pvdev *pvnetlink_dump_next(const struct netlink_callback *cb)
+/* The device behind one; behind none the one where the dump is to go on. */
+static struct pvdev *pvnetlink_dump_next(const struct netlink_callback *cb,
+					 struct pvdev *dev)
 {
-	struct pvdev *dev = pvnetlink_next(cb->args[0]);
-
-	return dev && dev->id <= cb->args[2] ? dev : NULL;
+	cond_resched();
+	dev = dev ? list_next_entry(dev, node) : pvnetlink_next(cb->args[0]);
+	if (!dev || list_entry_is_head(dev, &pvdevs, node))
+		return NULL;
+	return dev->id <= cb->args[2] ? dev : NULL;
 }
 
 static void *pvnetlink_dump_put(struct sk_buff *skb,
@@ -237,10 +241,10 @@ static void *pvnetlink_dump_put(struct sk_buff *skb,
 
 static int pvnetlink_dev_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct pvdev *dev;
+	struct pvdev *dev = NULL;
 
 	mutex_lock(&pvdevs_lock);
-	while ((dev = pvnetlink_dump_next(cb))) {
+	while ((dev = pvnetlink_dump_next(cb, dev))) {
 		void *hdr;
 
 		if (pvnetlink_may_see(cb->skb, dev)) {
@@ -283,10 +287,10 @@ static bool pvnetlink_dump_queues(struct sk_buff *skb,
 static int pvnetlink_queue_dump(struct sk_buff *skb,
 				struct netlink_callback *cb)
 {
-	struct pvdev *dev;
+	struct pvdev *dev = NULL;
 
 	mutex_lock(&pvdevs_lock);
-	while ((dev = pvnetlink_dump_next(cb))) {
+	while ((dev = pvnetlink_dump_next(cb, dev))) {
 		/* The one that was under way may be gone. */
 		if (dev->id != cb->args[0])
 			cb->args[1] = 0;

@@ -14,7 +14,7 @@
  */
 
 /*
- * The store: @index 0, and in @fd a descriptor of a block device. It starts
+ * The store: @index 0, and in @fd a descriptor of a block device or of a file. It starts
  * every queue that has a size and a ring. Without the right to write the disk is
  * read-only. @fd -1 completes what is in flight and stops all queues.
  */
@@ -26,7 +26,7 @@
 /*
  * How worn the store is, as struct virtio_blk_lifetime tells the guest in the
  * CPU's byte order. The guest is offered it (VIRTIO_BLK_F_LIFETIME) if it is said
- * before VHOST_BLK_SET_BACKEND, and can be told news of it later.
+ * before VHOST_BLK_SET_BACKEND, and can be told news of it later. @reserved is 0.
  */
 struct vhost_blk_lifetime {
 	__u16 pre_eol_info;
