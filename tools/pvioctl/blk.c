@@ -134,7 +134,8 @@ static void show_disk(const char *name)
 	} attrs[] = {
 		{ "path", false }, { "memory", false }, { "queues", true },
 		{ "queue_size", true }, { "block_size", true }, { "readonly", true },
-		{ "discard", false }, { "serial", false }, { "loop", true }, { "resize", true },
+		{ "discard", false }, { "serial", false }, { "lifetime", false }, { "loop", true },
+		{ "resize", true },
 	};
 	char node[PATH_LEN] = "";
 	unsigned int i;

@@ -31,13 +31,16 @@ static const struct option {
 	{ "serial", "serial", false, "up to 20 bytes", "the disk's serial number" },
 	{ "memory", "memory", false, "va or pa", "how the VM's memory is reached" },
 	{ "discard", "discard", false, "none, zero or pass", "what becomes of discards" },
+	{ "lifetime", "lifetime", false, "three numbers, up to 3, 11 and 11, or nothing",
+	  "how worn the store is; an eMMC tells that by itself" },
 	{ "loop", "loop", true, "0 or 1", "a disk for this very kernel" },
 };
 
 #define NR_OPTIONS	(sizeof(options) / sizeof(*options))
 #define PATH_OPTION	1
 #define BLOCK_SIZE	4
-#define LOOP		8
+#define LIFETIME	8
+#define LOOP		9
 #define FEATURES	"device-features"
 
 struct add {
@@ -47,6 +50,7 @@ struct add {
 	const char *features_text;
 	uint64_t features;
 	char *path;
+	char lifetime[16];
 	bool loop;
 	bool made_dir;
 	bool made_dev;
@@ -172,6 +176,13 @@ static void check_name(const struct add *a)
 		    name);
 }
 
+static void find_lifetime(struct add *a)
+{
+	if (!a->values[LIFETIME] &&
+	    store_lifetime(a->values[PATH_OPTION], a->lifetime, sizeof(a->lifetime)))
+		a->values[LIFETIME] = a->lifetime;
+}
+
 static void check_driver(const struct add *a)
 {
 	const char *driver = a->loop ? "virtio_vdpa" : "vhost_vdpa";
@@ -293,6 +304,7 @@ int cmd_blk_add(struct args *args)
 	check_name(&a);
 	a.loop = a.values[LOOP] && strcmp(a.values[LOOP], "0");
 	check_driver(&a);
+	find_lifetime(&a);
 
 	/* Half a disk is left to nobody. */
 	sigfillset(&all);

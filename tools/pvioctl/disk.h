@@ -37,4 +37,7 @@ int vdpa_parent(const char *name, char *buf, size_t len);
 /* The node by which a device is used; -ENOENT: it has none, now. */
 int vdpa_node(const char *name, bool loop, char *buf, size_t len);
 
+/* The attribute lifetime of a store, where the kernel knows it: an eMMC, or a partition of one. */
+bool store_lifetime(const char *path, char *buf, size_t len);
+
 #endif

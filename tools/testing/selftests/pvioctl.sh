@@ -174,9 +174,10 @@ adds_options() {
 
 	store_make ctlstore 16
 	add disk0 --path=/dev/ctlstore --queues 3 --queue-size 128 --block-size 4096 \
-		--readonly --serial "a b" --memory pa --discard none --device-features 0x300000020
+		--readonly --serial "a b" --memory pa --discard none --lifetime "1 2 11" \
+		--device-features 0x300000020
 	for pair in path=/dev/ctlstore queues=3 queue_size=128 block_size=4096 readonly=1 \
-		"serial=a b" memory=pa discard=none loop=0; do
+		"serial=a b" memory=pa discard=none "lifetime=1 2 11" loop=0; do
 		same "$(cat "$DISKS/disk0/${pair%%=*}")" "${pair#*=}" "${pair%%=*}"
 		same "$(disk ".${pair%%=*}")" "${pair#*=}" "${pair%%=*} in the list"
 	done
@@ -198,6 +199,43 @@ adds_options() {
 	disk_remove disk0
 }
 
+# wears WANTED LIFE_TIME PRE_EOL_INFO [ARG]... - what becomes of disk0's lifetime where sysfs tells
+# this of the disk to which /dev/ctlstore belongs; DEVICE is where
+wears() {
+	local want=$1 dev
+
+	dev=$(cat /sys/block/ctlstore/dev)
+	in_place "mount -t tmpfs none /sys/dev/block
+		mkdir -p /sys/dev/block/disk/device /sys/dev/block/disk/part
+		[ $DEVICE = disk ] || touch /sys/dev/block/disk/part/partition
+		ln -s $DEVICE /sys/dev/block/$dev
+		echo '$2' >/sys/dev/block/disk/device/life_time
+		echo '$3' >/sys/dev/block/disk/device/pre_eol_info
+		'$PVIOCTL' blk add disk0 --path /dev/ctlstore ${*:4} >/dev/null" || return
+	same "$(cat "$DISKS/disk0/lifetime")" "$want" "lifetime after $2, $3 ${*:4}"
+	p blk del disk0
+}
+
+# What a card says of itself is taken where nothing else is said.
+lifetimes() {
+	local DEVICE
+
+	store_make ctlstore 16
+	add disk0 --path /dev/ctlstore
+	same "$(disk .lifetime)" "" lifetime
+	p blk del disk0
+	for DEVICE in disk disk/part; do
+		wears "1 3 11" "0x03 0x0b" 0x01
+		wears "0 1 0" "0x01 0x00" 0x00
+		wears "2 1 1" "0x03 0x04" 0x01 --lifetime "'2 1 1'"
+		wears "" "0x03 0x04" 0x01 --lifetime "''"
+		wears "" "0x00 0x00" 0x00
+		wears "" "0x0c 0x01" 0x01
+		wears "" "0x01 0x01" 0x04
+		wears "" "" 0x01
+	done
+}
+
 # A mistake in each argument, and the message that names it.
 mistakes() {
 	local option
@@ -212,6 +250,10 @@ mistakes() {
 	done
 	wrong "blk add: --queues : Invalid argument; allowed: 1 to 64" -- \
 		blk add disk0 --path /dev/ctlstore --queues ""
+	for option in "4 0 0" "0 12 0" "1 1" new; do
+		wrong "blk add: --lifetime $option: Invalid argument; allowed: three numbers" -- \
+			blk add disk0 --path /dev/ctlstore --lifetime "$option"
+	done
 	wrong "blk add: --readonly 2: " "allowed: 0 or 1" -- \
 		blk add disk0 --path /dev/ctlstore --readonly=2
 	wrong "blk add: --loop 2: " "allowed: 0 or 1" -- \
@@ -431,8 +473,8 @@ counts_io() {
 }
 
 TESTS="usage lists_nodes unprivileged says_not_loaded"
-VDPA_TESTS="says_not_mounted adds adds_options mistakes mistaken_names mistaken_paths late_mistakes
-	relative_path del_in_use del_loop_in_use del_half resizes counts_io"
+VDPA_TESTS="says_not_mounted adds adds_options lifetimes mistakes mistaken_names mistaken_paths
+	late_mistakes relative_path del_in_use del_loop_in_use del_half resizes counts_io"
 if has_vdpa; then
 	TESTS="$TESTS $VDPA_TESTS"
 else
