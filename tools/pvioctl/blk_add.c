@@ -13,34 +13,55 @@
 #define NODE_LIMIT_MS	10000
 
 /* In the order in which they are written: later ones are checked against earlier ones. */
+enum option_nr {
+	OPTION_READONLY,
+	OPTION_PATH,
+	OPTION_QUEUES,
+	OPTION_QUEUE_SIZE,
+	OPTION_BLOCK_SIZE,
+	OPTION_SERIAL,
+	OPTION_MEMORY,
+	OPTION_DISCARD,
+	OPTION_LIFETIME,
+	OPTION_LOOP,
+	NR_OPTIONS,
+};
+
 static const struct option {
 	const char *name;
 	const char *attr;
 	bool flag;
 	const char *allowed;
 	const char *help;
-} options[] = {
-	{ "readonly", "readonly", true, "0 or 1", "the guest may not write" },
-	{ "path", "path", false, "a block device or a file", "the store" },
-	{ "queues", "queues", false, "1 to 64", "request queues" },
-	{ "queue-size", "queue_size", false, "a power of two from 16 to 1024",
-	  "the largest size of each ring" },
-	{ "block-size", "block_size", false,
-	  "0, or a power of two from the store's block size to the size of a page",
-	  "the logical block size; 0: the store's" },
-	{ "serial", "serial", false, "up to 20 bytes", "the disk's serial number" },
-	{ "memory", "memory", false, "va or pa", "how the VM's memory is reached" },
-	{ "discard", "discard", false, "none, zero or pass", "what becomes of discards" },
-	{ "lifetime", "lifetime", false, "three numbers, up to 3, 11 and 11, or nothing",
-	  "how worn the store is; an eMMC tells that by itself" },
-	{ "loop", "loop", true, "0 or 1", "a disk for this very kernel" },
+} options[NR_OPTIONS] = {
+	[OPTION_READONLY] = { "readonly", "readonly", true, "0 or 1", "the guest may not write" },
+	[OPTION_PATH] = { "path", "path", false, "a block device or a file", "the store" },
+	[OPTION_QUEUES] = { "queues", "queues", false, "1 to 64", "request queues" },
+	[OPTION_QUEUE_SIZE] = {
+		"queue-size", "queue_size", false, "a power of two from 16 to 1024",
+		"the largest size of each ring"
+	},
+	[OPTION_BLOCK_SIZE] = {
+		"block-size", "block_size", false,
+		"0, or a power of two from the store's block size to the size of a page",
+		"the logical block size; 0: the store's"
+	},
+	[OPTION_SERIAL] = {
+		"serial", "serial", false, "up to 20 bytes", "the disk's serial number"
+	},
+	[OPTION_MEMORY] = {
+		"memory", "memory", false, "va or pa", "how the VM's memory is reached"
+	},
+	[OPTION_DISCARD] = {
+		"discard", "discard", false, "none, zero or pass", "what becomes of discards"
+	},
+	[OPTION_LIFETIME] = {
+		"lifetime", "lifetime", false, "three numbers, up to 3, 11 and 11, or nothing",
+		"how worn the store is; an eMMC tells that by itself"
+	},
+	[OPTION_LOOP] = { "loop", "loop", true, "0 or 1", "a disk for this very kernel" },
 };
 
-#define NR_OPTIONS	(sizeof(options) / sizeof(*options))
-#define PATH_OPTION	1
-#define BLOCK_SIZE	4
-#define LIFETIME	8
-#define LOOP		9
 #define FEATURES	"device-features"
 
 struct add {
@@ -98,10 +119,10 @@ static const char *path_error(int err)
 /* Says which option was wrong. Returns false, for the callers' convenience. */
 static bool blame(const struct add *a, unsigned int i, int err)
 {
-	const char *more = i == PATH_OPTION ? path_error(err) : options[i].allowed;
+	const char *more = i == OPTION_PATH ? path_error(err) : options[i].allowed;
 
 	complain("%s: --%s %s: %s%s%s%s", a->command, options[i].name, a->values[i], strerror(err),
-		 more ? "; " : "", more && i != PATH_OPTION ? "allowed: " : "", more ? more : "");
+		 more ? "; " : "", more && i != OPTION_PATH ? "allowed: " : "", more ? more : "");
 	return false;
 }
 
@@ -150,7 +171,7 @@ static void take_option(struct add *a, struct args *args, const char *name, cons
 /* configfs takes blanks at either end away, and knows no other directory than the caller's. */
 static void check_path(struct add *a)
 {
-	const char *path = a->values[PATH_OPTION];
+	const char *path = a->values[OPTION_PATH];
 	char *cwd = NULL;
 
 	if (!*path || strspn(path, " \t\v\f\r") || strchr(" \t\v\f\r", path[strlen(path) - 1]))
@@ -162,7 +183,7 @@ static void check_path(struct add *a)
 	if (asprintf(&a->path, "%s/%s", cwd, path) < 0)
 		need(NULL);
 	free(cwd);
-	a->values[PATH_OPTION] = a->path;
+	a->values[OPTION_PATH] = a->path;
 }
 
 static void check_name(const struct add *a)
@@ -178,9 +199,9 @@ static void check_name(const struct add *a)
 
 static void find_lifetime(struct add *a)
 {
-	if (!a->values[LIFETIME] &&
-	    store_lifetime(a->values[PATH_OPTION], a->lifetime, sizeof(a->lifetime)))
-		a->values[LIFETIME] = a->lifetime;
+	if (!a->values[OPTION_LIFETIME] &&
+	    store_lifetime(a->values[OPTION_PATH], a->lifetime, sizeof(a->lifetime)))
+		a->values[OPTION_LIFETIME] = a->lifetime;
 }
 
 static void check_driver(const struct add *a)
@@ -228,10 +249,10 @@ static bool make_dev(struct add *a)
 		complain("%s: --" FEATURES " %s: %s; allowed: %s", a->command,
 			 a->features_text, strerror(-err),
 			 "what pvio offers, VERSION_1 (bit 32) and ACCESS_PLATFORM (33) with it");
-	else if (err == -EINVAL && a->values[BLOCK_SIZE])
-		blame(a, BLOCK_SIZE, -err);
+	else if (err == -EINVAL && a->values[OPTION_BLOCK_SIZE])
+		blame(a, OPTION_BLOCK_SIZE, -err);
 	else if (err == -EINVAL || err == -EACCES || err == -EOPNOTSUPP)
-		blame(a, PATH_OPTION, -err);
+		blame(a, OPTION_PATH, -err);
 	else if (err == -EEXIST)
 		complain("%s: %s: there is a vDPA device of this name already", a->command,
 			 a->name);
@@ -297,12 +318,12 @@ int cmd_blk_add(struct args *args)
 	a.name = args_word(args, "the disk's name");
 	while ((option = args_option(args, &value)))
 		take_option(&a, args, option, value);
-	if (!a.values[PATH_OPTION])
+	if (!a.values[OPTION_PATH])
 		die_usage("%s: --path is missing", a.command);
 	disk_need(a.command);
 	check_path(&a);
 	check_name(&a);
-	a.loop = a.values[LOOP] && strcmp(a.values[LOOP], "0");
+	a.loop = a.values[OPTION_LOOP] && strcmp(a.values[OPTION_LOOP], "0");
 	check_driver(&a);
 	find_lifetime(&a);
 
