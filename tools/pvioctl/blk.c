@@ -77,17 +77,12 @@ static void refuse_if_used(const char *command, const char *name)
 int cmd_blk_del(struct args *a)
 {
 	const char *name = args_word(a, "the disk's name"), *why;
-	char parent[64];
 	bool dev, dir;
 	int err;
 
 	args_end(a);
 	disk_need(a->command);
-	dev = !vdpa_parent(name, parent, sizeof(parent)) && !strcmp(parent, MODULE);
-	dir = *name && !strchr(name, '/') && disk_exists(name);
-	if (!dev && !dir)
-		die("%s: %s: there is no such disk; pvioctl blk list", a->command, name);
-
+	disk_find(a->command, name, &dir, &dev);
 	if (dev)
 		refuse_if_used(a->command, name);
 	err = dev ? vdpa_del(name, &why) : 0;
@@ -172,14 +167,16 @@ int cmd_blk_list(struct args *a)
 int cmd_blk_resize(struct args *a)
 {
 	const char *name = args_word(a, "the disk's name");
-	char parent[64], differs[8];
+	bool dev, dir;
+	char differs[8];
 	int err;
 
 	args_end(a);
 	disk_need(a->command);
-	if (!*name || strchr(name, '/') || !disk_exists(name))
-		die("%s: %s: there is no such disk; pvioctl blk list", a->command, name);
-	if (vdpa_parent(name, parent, sizeof(parent)))
+	disk_find(a->command, name, &dir, &dev);
+	if (!dir)
+		die("%s: %s: it has no directory in configfs any more", a->command, name);
+	if (!dev)
 		die("%s: %s: it has no device yet, which would take the size of then",
 		    a->command, name);
 	err = disk_read(name, "resize", differs, sizeof(differs));

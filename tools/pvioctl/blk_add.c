@@ -188,13 +188,9 @@ static void check_path(struct add *a)
 
 static void check_name(const struct add *a)
 {
-	const char *name = a->name;
-
-	if (!*name || strpbrk(name, "/\n") || !strcmp(name, ".") || !strcmp(name, ".."))
-		die("%s: '%s': a disk can't have such a name", a->command, name);
-	if (disk_exists(name))
-		die("%s: %s: there is such a disk already; pvioctl blk del %s", a->command, name,
-		    name);
+	disk_check_name(a->command, a->name);
+	if (disk_exists(a->name))
+		die("%s: %s: there is such a disk already; pvioctl blk list", a->command, a->name);
 }
 
 static void find_lifetime(struct add *a)

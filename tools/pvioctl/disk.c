@@ -24,6 +24,29 @@ void disk_need(const char *command)
 	die("%s: configfs is not mounted: mount -t configfs none " CONFIGFS, command);
 }
 
+void disk_check_name(const char *command, const char *name)
+{
+	if (!*name || strpbrk(name, "/\n") || !strcmp(name, ".") || !strcmp(name, ".."))
+		die("%s: '%s': a disk can't have such a name", command, name);
+}
+
+void disk_find(const char *command, const char *name, bool *dir, bool *dev)
+{
+	const char *why;
+	char parent[64];
+	int err;
+
+	disk_check_name(command, name);
+	err = vdpa_parent(name, parent, sizeof(parent), &why);
+	if (err && err != -ENODEV)
+		die("%s: %s: vDPA can't be asked for it: %s%s%s", command, name, strerror(-err),
+		    *why ? "; " : "", why);
+	*dev = !err && !strcmp(parent, MODULE);
+	*dir = disk_exists(name);
+	if (!*dir && !*dev)
+		die("%s: %s: there is no such disk; pvioctl blk list", command, name);
+}
+
 int disk_read(const char *name, const char *attr, char *buf, size_t len)
 {
 	return file_line(buf, len, DISKS "/%s/%s", name, attr);

@@ -17,6 +17,14 @@
 /* Ends the program with the remedy where this kernel has no place for disks now. */
 void disk_need(const char *command);
 
+/* Ends the program where no disk can be called so. */
+void disk_check_name(const char *command, const char *name);
+/*
+ * Which parts of a disk there are: its directory, and its vDPA device if that is pvio's. Ends the
+ * program where there is neither, or where that can't be known.
+ */
+void disk_find(const char *command, const char *name, bool *dir, bool *dev);
+
 /* A value longer than this is cut off by configfs. */
 #define VALUE_MAX	4000
 
@@ -32,7 +40,7 @@ int disk_names(char ***names);
 int vdpa_add(const char *name, const uint64_t *features, const char **why);
 int vdpa_del(const char *name, const char **why);
 /* The management device that made a vDPA device; -ENODEV: there is no such device. */
-int vdpa_parent(const char *name, char *buf, size_t len);
+int vdpa_parent(const char *name, char *buf, size_t len, const char **why);
 
 /* The node by which a device is used; -ENOENT: it has none, now. */
 int vdpa_node(const char *name, bool loop, char *buf, size_t len);

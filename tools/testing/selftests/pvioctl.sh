@@ -118,6 +118,36 @@ unprivileged() {
 	rm /tmp/pvioctl
 }
 
+# vDPA is there for the first network namespace, and what can't be asked isn't taken for missing.
+other_network() {
+	local command
+
+	store_make ctlstore 16
+	refused "the first network namespace alone" \
+		unshare -n "$PVIOCTL" blk add disk0 --path /dev/ctlstore
+	[ -z "$(ls -A "$DISKS")" ] || fail "a disk is left: $(ls "$DISKS")"
+	add disk0 --path /dev/ctlstore
+	for command in del resize; do
+		refused "blk $command: disk0: vDPA can't be asked for it: No such file or directory" \
+			unshare -n "$PVIOCTL" blk "$command" disk0
+	done
+	device_exists disk0
+	p blk del disk0
+}
+
+# A vDPA device of the same name that is another module's is nobody's disk.
+another_module() {
+	need_module vdpa_sim_blk || return
+	vdpa dev add name disk0 mgmtdev vdpasim_blk
+	said_with 1 "disk0: there is no such disk" -- blk del disk0
+	disk_make disk0
+	said_with 1 "disk0: it has no device yet" -- blk resize disk0
+	p blk del disk0
+	device_exists disk0
+	device_del disk0
+	rmmod vdpa_sim_blk
+}
+
 without_vdpa() {
 	said_with 1 "/dev/vhost-blk" "no vDPA" -- blk add disk0 --path /dev/null
 	said_with 1 "/dev/vhost-blk" -- blk del disk0
@@ -156,7 +186,7 @@ adds() {
 	same "$(field disk0 .front)" vdpa front
 	same "$(p blk list --json | jq length)" 1 disks
 	p blk list | grep -E "^disk0 +$node +- +/dev/ctlstore " >/dev/null
-	wrong_name "there is such a disk already" disk0
+	wrong_name "there is such a disk already; pvioctl blk list" disk0
 	p blk del disk0
 	[ ! -e "$node" ]
 	same "$(p blk list --json | jq -c .)" "[]" disks
@@ -276,6 +306,8 @@ mistaken_names() {
 	store_make ctlstore 16
 	for name in "" . .. a/b $'a\nb'; do
 		wrong "a disk can't have such a name" -- blk add "$name" --path /dev/ctlstore
+		wrong "a disk can't have such a name" -- blk del "$name"
+		wrong "a disk can't have such a name" -- blk resize "$name"
 	done
 	wrong "the disk can't be made: File name too long" -- \
 		blk add "$(printf 'n%.0s' {1..300})" --path /dev/ctlstore
@@ -474,7 +506,8 @@ counts_io() {
 
 TESTS="usage lists_nodes unprivileged says_not_loaded"
 VDPA_TESTS="says_not_mounted adds adds_options lifetimes mistakes mistaken_names mistaken_paths
-	late_mistakes relative_path del_in_use del_loop_in_use del_half resizes counts_io"
+	late_mistakes relative_path del_in_use del_loop_in_use del_half resizes other_network
+	another_module counts_io"
 if has_vdpa; then
 	TESTS="$TESTS $VDPA_TESTS"
 else
