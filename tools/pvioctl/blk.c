@@ -4,42 +4,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "disk.h"
 #include "pvioctl.h"
 #include "show.h"
-
-#define USERS_MAX	16
-
-struct users {
-	unsigned int n;
-	pid_t pid[USERS_MAX];
-	char names[PATH_LEN];
-};
-
-static void take_user(pid_t pid, void *arg)
-{
-	struct users *u = arg;
-	size_t used = strlen(u->names);
-	char name[64];
-
-	who_is(pid, name, sizeof(name));
-	snprintf(u->names + used, sizeof(u->names) - used, "%s%d (%s)", used ? ", " : "", pid,
-		 name);
-	if (u->n < USERS_MAX)
-		u->pid[u->n++] = pid;
-}
-
-static void find_users(const char *node, struct users *u)
-{
-	struct stat st;
-
-	memset(u, 0, sizeof(*u));
-	if (!stat(node, &st))
-		who_has(st.st_rdev, take_user, u);
-}
+#include "users.h"
 
 static bool is_loop(const char *name)
 {
@@ -63,14 +33,13 @@ static bool is_busy(const char *node, bool loop)
 static void refuse_if_used(const char *command, const char *name)
 {
 	bool loop = is_loop(name);
-	char node[PATH_LEN];
 	struct users u;
 
-	if (vdpa_node(name, loop, node, sizeof(node)))
+	if (vdpa_node(name, loop, u.node, sizeof(u.node)))
 		return;
-	find_users(node, &u);
-	if (u.n || is_busy(node, loop))
-		die("%s: %s: %s is in use%s%s; end that first", command, name, node,
+	users_find(&u, 1);
+	if (u.n || is_busy(u.node, loop))
+		die("%s: %s: %s is in use%s%s; end that first", command, name, u.node,
 		    u.n ? " by process " : ": mounted, or by somebody who can't be seen", u.names);
 }
 
@@ -108,20 +77,18 @@ static void show_attr(const char *name, const char *attr, bool number)
 		show_str(attr, value);
 }
 
-static void show_users(const char *node)
+static void show_users(const struct users *u)
 {
 	uint64_t pids[USERS_MAX];
-	struct users u;
 	unsigned int i;
 
-	find_users(node, &u);
-	for (i = 0; i < u.n; i++)
-		pids[i] = u.pid[i];
-	show_list("pids", pids, u.n);
-	show_str("used_by", u.names);
+	for (i = 0; i < u->n; i++)
+		pids[i] = u->pid[i];
+	show_list("pids", pids, u->n);
+	show_str("used_by", u->names);
 }
 
-static void show_disk(const char *name)
+static void show_disk(const char *name, const struct users *u)
 {
 	static const struct {
 		const char *attr;
@@ -132,34 +99,40 @@ static void show_disk(const char *name)
 		{ "discard", false }, { "serial", false }, { "lifetime", false }, { "loop", true },
 		{ "resize", true },
 	};
-	char node[PATH_LEN] = "";
 	unsigned int i;
 
 	show_record();
 	show_str("name", name);
-	if (vdpa_node(name, is_loop(name), node, sizeof(node)))
-		show_none("node");
+	if (*u->node)
+		show_str("node", u->node);
 	else
-		show_str("node", node);
-	show_users(node);
+		show_none("node");
+	show_users(u);
 	for (i = 0; i < sizeof(attrs) / sizeof(*attrs); i++)
 		show_attr(name, attrs[i].attr, attrs[i].number);
 }
 
 int cmd_blk_list(struct args *a)
 {
+	struct users *users;
 	char **names;
 	int i, n;
 
 	args_end(a);
 	disk_need(a->command);
-	n = disk_names(&names);
+	n = disk_names(a->command, &names);
+	users = need(calloc(n ? n : 1, sizeof(*users)));
+	for (i = 0; i < n; i++)
+		if (vdpa_node(names[i], is_loop(names[i]), users[i].node, sizeof(users[i].node)))
+			*users[i].node = 0;
+	users_find(users, n);
 	show_begin();
 	for (i = 0; i < n; i++) {
-		show_disk(names[i]);
+		show_disk(names[i], &users[i]);
 		free(names[i]);
 	}
 	free(names);
+	free(users);
 	show_end();
 	return 0;
 }

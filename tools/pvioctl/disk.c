@@ -96,13 +96,13 @@ static int is_name(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 }
 
-int disk_names(char ***names)
+int disk_names(const char *command, char ***names)
 {
 	struct dirent **entries;
 	int i, n = scandir(DISKS, &entries, is_name, alphasort);
 
 	if (n < 0 && errno != ENOENT)
-		die(DISKS ": %s", strerror(errno));
+		die("%s: the disks in " DISKS " can't be listed: %s", command, strerror(errno));
 	*names = need(calloc(n > 0 ? n : 1, sizeof(**names)));
 	for (i = 0; i < n; i++) {
 		(*names)[i] = need(strdup(entries[i]->d_name));

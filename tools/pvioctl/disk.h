@@ -34,7 +34,7 @@ int disk_make(const char *name);
 int disk_remove(const char *name);
 bool disk_exists(const char *name);
 /* Their names, in order, for free(); ends the program where that can't be had. */
-int disk_names(char ***names);
+int disk_names(const char *command, char ***names);
 
 /* What the kernel says of an error is in *@why, until the next call. */
 int vdpa_add(const char *name, const uint64_t *features, const char **why);

@@ -8,21 +8,19 @@
 #include "show.h"
 
 static unsigned int found[DOCTOR_WRONG + 1];
+static bool blind;
 
 static const char *const level_names[] = {
 	[DOCTOR_NOTE] = "note",
 	[DOCTOR_WRONG] = "wrong",
 };
 
-void doctor_found(enum doctor_level level, const char *mend, const char *what, ...)
+static void show_finding(enum doctor_level level, const char *mend, const char *what, va_list ap)
 {
-	va_list ap;
 	char *text;
 
-	va_start(ap, what);
 	if (vasprintf(&text, what, ap) < 0)
 		need(NULL);
-	va_end(ap);
 	found[level]++;
 	if (json) {
 		show_record();
@@ -33,6 +31,25 @@ void doctor_found(enum doctor_level level, const char *mend, const char *what, .
 		printf("%s: %s\n    %s\n", level_names[level], text, mend);
 	}
 	free(text);
+}
+
+void doctor_found(enum doctor_level level, const char *mend, const char *what, ...)
+{
+	va_list ap;
+
+	va_start(ap, what);
+	show_finding(level, mend, what, ap);
+	va_end(ap);
+}
+
+void doctor_blind(const char *mend, const char *what, ...)
+{
+	va_list ap;
+
+	blind = true;
+	va_start(ap, what);
+	show_finding(DOCTOR_NOTE, mend, what, ap);
+	va_end(ap);
 }
 
 int cmd_doctor(struct args *a)
@@ -51,6 +68,7 @@ int cmd_doctor(struct args *a)
 	if (json)
 		show_end();
 	else if (!found[DOCTOR_WRONG])
-		puts("nothing stands in the way");
+		puts(blind ? "nothing that could be seen stands in the way" :
+			     "nothing stands in the way");
 	return found[DOCTOR_WRONG] ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,9 @@ enum doctor_level {
 void doctor_found(enum doctor_level level, const char *mend, const char *what, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A note of what couldn't be looked at. */
+void doctor_blind(const char *mend, const char *what, ...) __attribute__((format(printf, 2, 3)));
+
 /* Calls that print what they find. */
 void doctor_kernel(void);
 void doctor_modules(void);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -60,39 +58,6 @@ bool file_says(const char *path, const char *text)
 bool module_loaded(const char *name)
 {
 	return file_exists("/sys/module/%s", name);
-}
-
-static bool has_open(const char *pid, dev_t rdev)
-{
-	char path[PATH_LEN];
-	struct dirent *entry;
-	bool found = false;
-	struct stat st;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	dir = opendir(path);
-	while (dir && !found && (entry = readdir(dir)))
-		found = !fstatat(dirfd(dir), entry->d_name, &st, 0) &&
-			(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && st.st_rdev == rdev;
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-void who_has(dev_t rdev, void (*fn)(pid_t pid, void *arg), void *arg)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		pid_t pid = atoi(entry->d_name);
-
-		if (pid > 0 && pid != getpid() && has_open(entry->d_name, rdev))
-			fn(pid, arg);
-	}
-	if (dir)
-		closedir(dir);
 }
 
 void who_is(pid_t pid, char *buf, size_t len)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Small files of the kernel's, and who has a device open. */
+/* Small files of the kernel's. */
 #ifndef PVIOCTL_FILES_H
 #define PVIOCTL_FILES_H
 
@@ -17,8 +17,6 @@ bool file_says(const char *path, const char *text);
 
 bool module_loaded(const char *name);
 
-/* Calls @fn for each process that has the device open, as far as one may see that. */
-void who_has(dev_t rdev, void (*fn)(pid_t pid, void *arg), void *arg);
 /* The name of a process's program. */
 void who_is(pid_t pid, char *buf, size_t len);
 

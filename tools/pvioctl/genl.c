@@ -123,8 +123,13 @@ int genl_open(struct genl *g, const char *family)
 
 	g->seq = time(NULL);
 	g->sock = mnl_socket_open(NETLINK_GENERIC);
-	if (!g->sock || mnl_socket_bind(g->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		die("no netlink socket: %s", strerror(errno));
+	if (!g->sock)
+		return -errno;
+	if (mnl_socket_bind(g->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
+		err = -errno;
+		genl_close(g);
+		return err;
+	}
 	mnl_socket_setsockopt(g->sock, NETLINK_EXT_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(g->sock, NETLINK_CAP_ACK, &on, sizeof(on));
 

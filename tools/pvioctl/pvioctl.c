@@ -105,15 +105,24 @@ const char *args_value(struct args *a, const char *option, const char *value)
 	return args_next(a);
 }
 
+const char *args_word_or_none(struct args *a)
+{
+	return a->argc && strncmp(*a->argv, "--", 2) ? args_next(a) : NULL;
+}
+
 const char *args_word(struct args *a, const char *what)
 {
-	if (!a->argc || !strncmp(*a->argv, "--", 2))
+	const char *word = args_word_or_none(a);
+
+	if (!word)
 		die_usage("%s: %s is missing", a->command, what);
-	return args_next(a);
+	return word;
 }
 
 void args_end(const struct args *a)
 {
+	if (a->argc && !strncmp(*a->argv, "--", 2))
+		die_usage("%s: %s: no such option", a->command, *a->argv);
 	if (a->argc)
 		die_usage("%s: %s: that is too much", a->command, *a->argv);
 }

@@ -29,6 +29,8 @@ const char *args_option(struct args *a, const char **value);
 const char *args_value(struct args *a, const char *option, const char *value);
 /* A word, or an error that says what was expected. */
 const char *args_word(struct args *a, const char *what);
+/* A word, or NULL where there is none. */
+const char *args_word_or_none(struct args *a);
 void args_end(const struct args *a);
 
 extern bool json;

@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the family "pvio" knows. */
-#include <errno.h>
-#include <stdlib.h>
+/* pvioctl list, stats: what the family "pvio" knows. */
 #include <string.h>
-#include <linux/pvio.h>
 
-#include "doctor.h"
-#include "files.h"
-#include "genl.h"
+#include "family.h"
 #include "pvioctl.h"
 #include "show.h"
 
 #define BUCKETS_MAX	64
-
-static void family_open(struct genl *g)
-{
-	int err = genl_open(g, PVIO_FAMILY_NAME);
-
-	if (err == -ENOENT && module_loaded("pvio_vhost"))
-		die("devices can be seen from the first network namespace alone");
-	if (err == -ENOENT)
-		die("pvio_vhost is not loaded: modprobe pvio_vhost_blk");
-	if (err)
-		die("the family pvio can't be asked: %s", strerror(-err));
-}
 
 static void str_attr(const struct nlattr *const *a, unsigned int type, const char *name)
 {
@@ -53,28 +36,27 @@ static void show_dev(const struct nlattr *const *a, void *arg)
 		show_u64("features", mnl_attr_get_u64(a[PVIO_A_DEV_FEATURES]));
 }
 
-static int dump(uint8_t cmd, uint16_t max,
-		void (*fn)(const struct nlattr *const *attrs, void *arg), void *arg)
+static void dump(const char *command, uint8_t cmd, uint16_t max,
+		 void (*fn)(const struct nlattr *const *attrs, void *arg), void *arg)
 {
-	struct genl *g = need(malloc(sizeof(*g)));
 	const char *why;
-	int err;
+	int err = family_open(&why);
 
-	family_open(g);
-	show_begin();
-	err = genl_do(g, genl_request(g, cmd, NLM_F_DUMP), max, fn, arg, &why);
+	if (!err) {
+		show_begin();
+		err = family_dump(cmd, max, fn, arg, &why);
+	}
 	if (err)
-		die("the kernel doesn't tell: %s%s%s", strerror(-err), *why ? ": " : "", why);
+		die("%s: devices can't be seen: %s%s%s", command, strerror(-err), *why ? "; " : "",
+		    why);
 	show_end();
-	genl_close(g);
-	free(g);
-	return 0;
 }
 
 int cmd_list(struct args *a)
 {
 	args_end(a);
-	return dump(PVIO_CMD_DEV_GET, PVIO_A_DEV_MAX, show_dev, NULL);
+	dump(a->command, PVIO_CMD_DEV_GET, PVIO_A_DEV_MAX, show_dev, NULL);
+	return 0;
 }
 
 struct wanted {
@@ -165,37 +147,11 @@ static void show_queue(const struct nlattr *const *a, void *arg)
 
 int cmd_stats(struct args *a)
 {
-	struct wanted w = { .name = a->argc ? args_word(a, "a device's name") : NULL };
-	int res;
+	struct wanted w = { .name = args_word_or_none(a) };
 
 	args_end(a);
-	res = dump(PVIO_CMD_QUEUE_GET, PVIO_A_QUEUE_MAX, show_queue, &w);
+	dump(a->command, PVIO_CMD_QUEUE_GET, PVIO_A_QUEUE_MAX, show_queue, &w);
 	if (w.name && !w.found)
-		die("stats: %s: no such device, or it isn't yours to see", w.name);
-	return res;
-}
-
-static void find_broken(const struct nlattr *const *a, void *arg)
-{
-	(void)arg;
-	if (!a[PVIO_A_QUEUE_DEV_NAME] || !a[PVIO_A_QUEUE_INDEX] || !a[PVIO_A_QUEUE_STATE] ||
-	    !(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE]) & PVIO_QUEUE_BROKEN))
-		return;
-	doctor_found(DOCTOR_WRONG, "dmesg, to see why; then reset the VM",
-		     "queue %u of %s is broken", mnl_attr_get_u32(a[PVIO_A_QUEUE_INDEX]),
-		     mnl_attr_get_str(a[PVIO_A_QUEUE_DEV_NAME]));
-}
-
-void doctor_queues(void)
-{
-	struct genl *g = need(malloc(sizeof(*g)));
-	const char *why;
-
-	/* That it isn't loaded has been found already. */
-	if (!genl_open(g, PVIO_FAMILY_NAME)) {
-		genl_do(g, genl_request(g, PVIO_CMD_QUEUE_GET, NLM_F_DUMP), PVIO_A_QUEUE_MAX,
-			find_broken, NULL, &why);
-		genl_close(g);
-	}
-	free(g);
+		die("%s: %s: no such device, or it isn't yours to see", a->command, w.name);
+	return 0;
 }

@@ -104,11 +104,15 @@ not_shared() {
 	chmod 0606 "$node"
 	finds "everybody on this host may read and write disk disk0" "chmod o= $node"
 	chmod 0600 "$node"
+	# Who only has it open is nobody's VMM.
 	hold_start "$node" private=64
+	healthy
+	hold_end
+	hold_start "$node" private=64 start
 	finds "process $HOLD_PID (hold) has disk disk0 with memory=va, and no shared memory" \
 		memory-backend-memfd
 	hold_end
-	hold_start "$node" private=64 shared=64
+	hold_start "$node" private=64 shared=64 start
 	healthy
 	hold_end
 	p blk del disk0
@@ -120,7 +124,7 @@ not_lockable() {
 	store_make ctlstore 16
 	node=$(p blk add disk0 --path /dev/ctlstore --memory pa)
 	ulimit -l 8192
-	hold_start "$node" private=64
+	hold_start "$node" private=64 start
 	finds "process $HOLD_PID (hold) has disk disk0 with memory=pa, and may lock 8192 KiB" \
 		"prlimit --pid $HOLD_PID"
 	prlimit --pid "$HOLD_PID" --memlock=unlimited:unlimited
@@ -154,8 +158,40 @@ broken_queue() {
 	healthy
 }
 
-TESTS="healthy not_loaded kernel_refuses nodes broken_queue"
-! has_vdpa || TESTS="$TESTS vdpa_missing not_shared not_lockable few_extents"
+# blind WORD COMMAND... - run so, the doctor says that it can't see the queues, and why
+blind() {
+	local word=$1
+
+	shift
+	"$@" "$PVIOCTL" doctor >/tmp/said || fail "$(cat /tmp/said)" || return
+	grep -F "note: queues could not be seen: " /tmp/said | grep -F -- "$word" >/dev/null ||
+		fail "'$word' expected: $(cat /tmp/said)" || return
+	grep -qx "nothing that could be seen stands in the way" /tmp/said
+}
+
+unseen_queues() {
+	blind "the first network namespace" unshare -n
+	blind "without CAP_NET_ADMIN" setpriv --bounding-set=-net_admin
+	blind "without CAP_NET_ADMIN" unshare -r
+}
+
+# A VMM that is not to be looked into isn't taken for one that has no memory.
+unseen_vmm() {
+	local node
+
+	store_make ctlstore 16
+	node=$(p blk add disk0 --path /dev/ctlstore)
+	hold_start "$node" private=64 start
+	setpriv --bounding-set=-all "$PVIOCTL" doctor >/tmp/said ||
+		fail "$(cat /tmp/said)" || return
+	grep -F "note: the memory of process $HOLD_PID (hold), which has disk disk0, could not be" \
+		/tmp/said >/dev/null || fail "$(cat /tmp/said)"
+	hold_end
+	p blk del disk0
+}
+
+TESTS="healthy not_loaded kernel_refuses nodes broken_queue unseen_queues"
+! has_vdpa || TESTS="$TESTS vdpa_missing not_shared not_lockable few_extents unseen_vmm"
 [ $# = 0 ] || TESTS="$*"
 
 ktap_plan "$(wc -w <<<"$TESTS")"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hold NODE [owner] [uid=N] [private=MIB] [shared=MIB] [break=STORE]
+ * hold NODE [owner] [uid=N] [private=MIB] [shared=MIB] [start] [break=STORE]
  *
  * A process that has a vhost device open, as a VMM would, and a VMM's faults on request: says
  * "ready", and stays until its standard input ends.
@@ -17,6 +17,7 @@
 #include <linux/pvio_vhost_blk.h>
 
 #include "blk.h"
+#include "vdpa.h"
 
 #define MIB	(1024u * 1024u)
 /* Low enough to be the process's own, and nothing is there. */
@@ -53,6 +54,17 @@ static int take_shared(const char *arg)
 	return map(arg, MAP_SHARED);
 }
 
+/* As far as the kernel takes the process for the disk's user. */
+static int take_start(const char *arg)
+{
+	int err = vhost_set_owner(&v);
+
+	(void)arg;
+	if (!err)
+		err = vdpa_negotiate(&v, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM));
+	return err ? err : vdpa_driver_ok(&v);
+}
+
 /* A ring where there is no memory breaks the queue at the first look. */
 static int take_break(const char *store)
 {
@@ -77,6 +89,7 @@ static const struct {
 	{ "uid=", take_uid },
 	{ "private=", take_private },
 	{ "shared=", take_shared },
+	{ "start", take_start },
 	{ "break=", take_break },
 };
 
