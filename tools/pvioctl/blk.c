@@ -55,7 +55,8 @@ int cmd_blk_del(struct args *a)
 	if (dev)
 		refuse_if_used(a->command, name);
 	err = dev ? vdpa_del(name, &why) : 0;
-	if (err)
+	/* Somebody else was faster. */
+	if (err && err != -ENODEV)
 		die("%s: %s: the vDPA device can't be removed: %s%s%s%s", a->command, name,
 		    strerror(-err), err == -EPERM ? "; it takes CAP_NET_ADMIN" : "",
 		    *why ? ": " : "", why);
@@ -160,6 +161,6 @@ int cmd_blk_resize(struct args *a)
 	}
 	err = disk_write(name, "resize", "1");
 	if (err)
-		die("%s: %s: %s", a->command, name, strerror(-err));
+		die("%s: %s: the guest can't be told: %s", a->command, name, strerror(-err));
 	return 0;
 }

@@ -147,7 +147,7 @@ static void take_features(struct add *a, const char *value)
 	a->features_text = value;
 	a->features = strtoull(value, &end, 0);
 	if (errno || end == value || *end || strchr(value, '-'))
-		die("%s: --" FEATURES " %s: not a number of 64 bits", a->command, value);
+		die_usage("%s: --" FEATURES " %s: not a number of 64 bits", a->command, value);
 }
 
 static void take_option(struct add *a, struct args *args, const char *name, const char *value)
@@ -256,7 +256,7 @@ static bool make_dev(struct add *a)
 		complain("%s: %s: the vDPA device can't be made: %s%s", a->command, a->name,
 			 strerror(-err), err == -EPERM ? "; it takes CAP_NET_ADMIN" : "");
 	if (*why)
-		complain("the kernel says: %s", why);
+		complain("%s: %s: %s", a->command, a->name, why);
 	return false;
 }
 
@@ -279,7 +279,7 @@ static bool await_node(const struct add *a, char *node, size_t len)
 
 static void undo(struct add *a)
 {
-	const char *why;
+	const char *why = "";
 	int err = 0;
 
 	if (a->made_dev)
@@ -287,7 +287,8 @@ static void undo(struct add *a)
 	if (!err && a->made_dir)
 		err = disk_remove(a->name);
 	if (err)
-		complain("%s: %s: what was made stays: %s", a->command, a->name, strerror(-err));
+		complain("%s: %s: what was made stays: %s%s%s; to remove it: pvioctl blk del %s",
+			 a->command, a->name, strerror(-err), *why ? ": " : "", why, a->name);
 }
 
 static void show_result(const struct add *a, const char *node)

@@ -230,6 +230,7 @@ int main(int argc, char **argv)
 	int res = run(&a);
 
 	if (fflush(stdout) || ferror(stdout))
-		die("the output can't be written: %s", strerror(errno));
+		die("%s%sthe output can't be written: %s", a.command ? a.command : "",
+		    a.command ? ": " : "", strerror(errno));
 	return res;
 }

@@ -40,6 +40,8 @@ usage() {
 	said_with 2 "blk frob: no such" -- blk frob
 	said_with 2 "list: x: that is too much" -- list x
 	said_with 2 "stats: y: that is too much" -- stats x y
+	said_with 2 "stats: --foo: no such option" -- stats --foo
+	said_with 2 "blk del: --foo: no such option" -- blk del disk0 --foo
 	said_with 2 "doctor: x" -- doctor x
 	said_with 2 "blk add: the disk's name is missing" -- blk add
 	said_with 2 "blk add: the disk's name is missing" -- blk add --path /dev/null
@@ -52,6 +54,7 @@ usage() {
 	said_with 2 "blk del: the disk's name is missing" -- blk del
 	said_with 2 "blk resize: the disk's name is missing" -- blk resize
 	said_with 2 "blk list: x" -- blk list x
+	refused "list: the output can't be written" bash -c "'$PVIOCTL' list >/dev/full"
 	refused "can't be written" bash -c "'$PVIOCTL' --help >/dev/full"
 }
 
@@ -293,7 +296,7 @@ mistakes() {
 			blk add disk0 --path /dev/ctlstore --device-features "$option"
 	done
 	for option in many -1 99999999999999999999 ""; do
-		wrong "blk add: --device-features $option: not a number" -- \
+		said_with 2 "blk add: --device-features $option: not a number" -- \
 			blk add disk0 --path /dev/ctlstore --device-features "$option"
 	done
 	add disk0 --path /dev/ctlstore
