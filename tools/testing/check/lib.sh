@@ -71,6 +71,16 @@ sources() {
 		done
 }
 
+# make_pvioctl - in build/check-pvioctl, where nobody's flags are; static where it can be, since an
+# image may have no libmnl
+make_pvioctl() {
+	local static=0
+
+	[[ $(builder gcc -print-file-name=libmnl.a) != /* ]] || static=1
+	builder make -C "$TOP_DIR/tools/pvioctl" O="$TOP_DIR/build/check-pvioctl" WERROR=1 \
+		STATIC="$static"
+}
+
 # stage_payload DIR BUILT - what the virtual host gets: the modules that were
 # built below BUILT, and all that may have to run there
 stage_payload() {
@@ -82,8 +92,8 @@ stage_payload() {
 	builder make -C "$testing/selftests" O="$TOP_DIR/build/selftests"
 	find "$TOP_DIR/build/selftests" -maxdepth 1 -type f -executable \
 		-exec cp -t "$stage/selftests" {} +
-	builder make -C "$TOP_DIR/tools/pvioctl" O="$TOP_DIR/build/pvioctl"
-	cp "$TOP_DIR/build/pvioctl/pvioctl" "$stage/"
+	make_pvioctl
+	cp "$TOP_DIR/build/check-pvioctl/pvioctl" "$stage/"
 	cp "$testing"/selftests/*.sh "$stage/selftests/"
 	cp -r "$CHECK_DIR/guest" "$stage/check"
 	cp -r "$testing/demo/host" "$stage/demo"
