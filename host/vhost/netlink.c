@@ -119,9 +119,9 @@ static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)
 /* Of a queue that changes meanwhile the answer may be of both states. */
 static u32 pvnetlink_state(const struct pvdev_vq *vq)
 {
-	return (READ_ONCE(vq->batch) ? PVIO_QUEUE_STARTED : 0) |
-	       (READ_ONCE(vq->running) ? PVIO_QUEUE_RUNNING : 0) |
-	       (READ_ONCE(vq->broken) ? PVIO_QUEUE_BROKEN : 0);
+	return (READ_ONCE(vq->batch) ? PVIO_QUEUE_STATE_STARTED : 0) |
+	       (READ_ONCE(vq->running) ? PVIO_QUEUE_STATE_RUNNING : 0) |
+	       (READ_ONCE(vq->broken) ? PVIO_QUEUE_STATE_BROKEN : 0);
 }
 
 /* The thread that serves a queue, as a namespace sees it; 0: there is none. */

@@ -29,7 +29,7 @@ static void find_broken(const struct nlattr *const *a, void *arg)
 {
 	(void)arg;
 	if (!a[PVIO_A_QUEUE_DEV_NAME] || !a[PVIO_A_QUEUE_INDEX] || !a[PVIO_A_QUEUE_STATE] ||
-	    !(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE]) & PVIO_QUEUE_BROKEN))
+	    !(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE]) & PVIO_QUEUE_STATE_BROKEN))
 		return;
 	doctor_found(DOCTOR_WRONG, "dmesg, to see why; then reset the VM",
 		     "queue %u of %s is broken", mnl_attr_get_u32(a[PVIO_A_QUEUE_INDEX]),

@@ -79,11 +79,11 @@ static int take_stat(const struct nlattr *attr, void *arg)
 
 static const char *state_name(uint32_t state)
 {
-	if (state & PVIO_QUEUE_BROKEN)
+	if (state & PVIO_QUEUE_STATE_BROKEN)
 		return "broken";
-	if (state & PVIO_QUEUE_RUNNING)
+	if (state & PVIO_QUEUE_STATE_RUNNING)
 		return "running";
-	return state & PVIO_QUEUE_STARTED ? "suspended" : "stopped";
+	return state & PVIO_QUEUE_STATE_STARTED ? "suspended" : "stopped";
 }
 
 static void show_latency(const struct nlattr *attr)

@@ -29,7 +29,7 @@ enum pvio_dev_attr {
 	PVIO_A_DEV_FRONT,	/* string: vdpa or node */
 	PVIO_A_DEV_MEMORY,	/* string: va or pa */
 	PVIO_A_DEV_QUEUES,	/* u32 */
-	PVIO_A_DEV_PID,		/* u32: of the owner, if there is one */
+	PVIO_A_DEV_PID,		/* u32: of the owner, if there is one with a number here */
 	PVIO_A_DEV_UID,		/* u32: of the owner */
 	PVIO_A_DEV_FEATURES,	/* u64: what the driver accepted */
 	PVIO_A_DEV_PAD,
@@ -39,9 +39,9 @@ enum pvio_dev_attr {
 };
 
 enum pvio_queue_state {
-	PVIO_QUEUE_STARTED = 1,
-	PVIO_QUEUE_RUNNING = 2,
-	PVIO_QUEUE_BROKEN = 4,
+	PVIO_QUEUE_STATE_STARTED = 1,
+	PVIO_QUEUE_STATE_RUNNING = 2,
+	PVIO_QUEUE_STATE_BROKEN = 4,
 };
 
 enum pvio_queue_attr {
@@ -60,21 +60,20 @@ enum pvio_queue_attr {
 	PVIO_A_QUEUE_MAX = __PVIO_A_QUEUE_MAX - 1,
 };
 
-/* All but the last two are u64. */
 enum pvio_stats_attr {
-	PVIO_A_STATS_CHAINS = 1,
-	PVIO_A_STATS_COMPLETED,
-	PVIO_A_STATS_BYTES_IN,
-	PVIO_A_STATS_BYTES_OUT,
-	PVIO_A_STATS_BATCHES,
-	PVIO_A_STATS_CALLS,
-	PVIO_A_STATS_SUPPRESSED,
-	PVIO_A_STATS_ERRORS,
-	PVIO_A_STATS_UNSUPPORTED,
-	PVIO_A_STATS_BROKEN,
-	PVIO_A_STATS_DEPTH_MAX,
-	PVIO_A_STATS_KICKS,
-	PVIO_A_STATS_LATENCY,	/* u64[]: the first is below 1024 ns, then doubled */
+	PVIO_A_STATS_CHAINS = 1,	/* u64 */
+	PVIO_A_STATS_COMPLETED,		/* u64 */
+	PVIO_A_STATS_BYTES_IN,		/* u64 */
+	PVIO_A_STATS_BYTES_OUT,		/* u64 */
+	PVIO_A_STATS_BATCHES,		/* u64 */
+	PVIO_A_STATS_CALLS,		/* u64 */
+	PVIO_A_STATS_SUPPRESSED,	/* u64 */
+	PVIO_A_STATS_ERRORS,		/* u64 */
+	PVIO_A_STATS_UNSUPPORTED,	/* u64 */
+	PVIO_A_STATS_BROKEN,		/* u64 */
+	PVIO_A_STATS_DEPTH_MAX,		/* u64 */
+	PVIO_A_STATS_KICKS,		/* u64 */
+	PVIO_A_STATS_LATENCY,		/* u64[]: the first is below 1024 ns, then doubled */
 	PVIO_A_STATS_PAD,
 
 	__PVIO_A_STATS_MAX,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """netlink-spec.py HEADER SPEC - the header of a generic netlink family and its specification have to
-say the same: names, numbers, and types where the header tells them. Says what differs."""
+say the same: names, numbers and types. Says what differs."""
 import re
 import sys
 
@@ -53,7 +53,7 @@ def check_attributes(family, attrs, enums):
     for a in attrs["attributes"]:
         member = constant(family, "a", attrs["name"], a["name"])
         comment = header.get(member, (0, ""))[1]
-        if comment in TYPES.values() and comment != TYPES.get(a["type"]):
+        if a["type"] != "pad" and comment != TYPES.get(a["type"]):
             differ(f"{name}: {member} is {comment} in the header, {a['type']} in the specification")
 
 
@@ -101,7 +101,7 @@ def main(header_path, spec_path):
         flags = d["type"] == "flags"
         compare(d["name"], {m: n for m, (n, _) in
                             enums.pop(constant(family, d["name"]).lower(), {}).items()},
-                {constant(family, d["name"].split("-")[0], e["name"]): 1 << i if flags else i
+                {constant(family, d["name"], e["name"]): 1 << i if flags else i
                  for i, e in enumerate(d["entries"])})
     for name in enums:
         differ(f"the specification has no enum {name}")

@@ -114,7 +114,7 @@ static int check_broken(const struct nl_answer *a, uint32_t id)
 	CHECK_EQ(nl_u32(a, PVIO_A_QUEUE_DEV_ID), id);
 	CHECK_EQ(nl_u32(a, PVIO_A_QUEUE_INDEX), 0);
 	CHECK_EQ(nl_u32(a, PVIO_A_QUEUE_STATE),
-		 PVIO_QUEUE_STARTED | PVIO_QUEUE_RUNNING | PVIO_QUEUE_BROKEN);
+		 PVIO_QUEUE_STATE_STARTED | PVIO_QUEUE_STATE_RUNNING | PVIO_QUEUE_STATE_BROKEN);
 	CHECK(*nl_str(a, PVIO_A_QUEUE_DEV_NAME), "the device has no name");
 	CHECK(*nl_str(a, PVIO_A_QUEUE_WHY), "it does not say why");
 	ktap_diag("%s", nl_str(a, PVIO_A_QUEUE_WHY));

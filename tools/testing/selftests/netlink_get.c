@@ -191,7 +191,7 @@ static int get_states(void *ctx)
 	CHECK_EQ(qs.n, e->opts.name ? e->b.nqueues : 64);
 	for (i = 0; i < e->b.nqueues; i++) {
 		CHECK_EQ(qs.q[i].size, e->b.num);
-		CHECK_EQ(qs.q[i].state, PVIO_QUEUE_STARTED | PVIO_QUEUE_RUNNING);
+		CHECK_EQ(qs.q[i].state, PVIO_QUEUE_STATE_STARTED | PVIO_QUEUE_STATE_RUNNING);
 		CHECK_EQ(qs.q[i].inflight, 0);
 		CHECK_PASS(check_worker(&qs, i));
 	}
@@ -200,7 +200,7 @@ static int get_states(void *ctx)
 	CHECK_OK(blk_reset(&e->b));
 	CHECK_OK(blk_start(&e->b));
 	CHECK_PASS(read_queues(&n, &qs));
-	CHECK_EQ(qs.q[0].state, PVIO_QUEUE_STARTED | PVIO_QUEUE_RUNNING);
+	CHECK_EQ(qs.q[0].state, PVIO_QUEUE_STATE_STARTED | PVIO_QUEUE_STATE_RUNNING);
 	nl_close(&n);
 	return 0;
 }
