@@ -236,11 +236,6 @@ path_write_protected() {
 	device_del disk0
 }
 
-as_nobody() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all \
-		"$@"
-}
-
 # The store is opened with the rights of who writes the path, not with the kernel's.
 path_rights() {
 	local mark

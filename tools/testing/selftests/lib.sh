@@ -18,6 +18,17 @@ fail() {
 	return 1
 }
 
+# same IS WANTED WHAT
+same() {
+	[ "$1" = "$2" ] || fail "$3 is '$1', expected '$2'"
+}
+
+# as_nobody COMMAND... - run it as a user who may do nothing
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all \
+		"$@"
+}
+
 # has_vdpa - can this kernel have vDPA devices
 has_vdpa() {
 	modprobe -n -q vhost_vdpa

@@ -92,11 +92,6 @@ broken() {
 	said_with 1 "queue 0 of $1 is broken" dmesg -- doctor
 }
 
-as_nobody() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all \
-		"$@"
-}
-
 # Another user sees nothing of root's, and root sees everything.
 unprivileged() {
 	local name

@@ -10,10 +10,6 @@ p() {
 	"$PVIOCTL" "$@"
 }
 
-same() {
-	[ "$1" = "$2" ] || fail "$3 is '$1', expected '$2'"
-}
-
 # said_with STATUS WORD... -- ARG... - pvioctl ends so, and what it says holds all the words
 said_with() {
 	local want=$1 status=0 words=() said word

@@ -70,10 +70,6 @@ queue_attr() {
 	cat "/sys/block/$DEV/queue/$1"
 }
 
-same() {
-	[ "$1" = "$2" ] || fail "$3 is '$1', expected '$2'"
-}
-
 looks() {
 	local cpus
 
