@@ -21,7 +21,8 @@ int nbd_dev_open(struct nbd_dev *d, const char *path)
 	d->end_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (d->end_fd < 0)
 		return -errno;
-	d->fd = open(path, O_RDWR | O_CLOEXEC);
+	/* A kernel may refuse to mount what somebody else has open for writing. */
+	d->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (d->fd >= 0)
 		return 0;
 	err = -errno;
