@@ -97,12 +97,12 @@ static void pvblk_config_fill_topology(const struct pvblk_target *t,
 static void pvblk_config_fill(const struct pvblk_dev *dev,
 			      struct virtio_blk_config *c)
 {
+	u32 seg_max = min_t(u32, PVBLK_SEG_MAX, dev->queue_size - 2);
 	const struct pvblk_target *t = &dev->target;
 
 	c->capacity = __cpu_to_virtio64(true, t->sectors);
 	c->size_max = __cpu_to_virtio32(true, PVBLK_SIZE_MAX);
-	c->seg_max = __cpu_to_virtio32(true, min_t(u32, PVBLK_SEG_MAX,
-						  dev->queue_size - 2));
+	c->seg_max = __cpu_to_virtio32(true, seg_max);
 	c->blk_size = __cpu_to_virtio32(true, t->block_mask + 1);
 	c->num_queues = __cpu_to_virtio16(true, dev->pvdev.nvqs);
 }

@@ -34,8 +34,8 @@ static bool may_be_node(const char *link, const struct users *users, unsigned in
 }
 
 /*
- * The device behind a descriptor, 0 if it isn't worth a look: a link is followed only where its text
- * is a node's, because a file's server may not answer.
+ * The device behind a descriptor, 0 if it isn't worth a look: a link is followed only where its
+ * text is a node's, because a file's server may not answer.
  */
 static dev_t open_device(int dir, const char *fd, const struct users *users, unsigned int nr)
 {
