@@ -49,6 +49,6 @@ void doctor_queues(void)
 	if (err)
 		doctor_blind(mend, "queues could not be seen: %s", *why ? why : strerror(-err));
 	else if (!sees_all())
-		doctor_blind(mend,
-			     "queues could not be seen: those of other users, without CAP_NET_ADMIN");
+		doctor_blind(mend, "queues could not be seen: %s",
+			     "those of other users, without CAP_NET_ADMIN");
 }

@@ -18,7 +18,7 @@ static const char *base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Where a container has its nodes only it knows, but not often without a /dev or other names. */
+/* A container may have its nodes elsewhere, but seldom without a /dev, and under other names. */
 static bool may_be_node(const char *link, const struct users *users, unsigned int nr)
 {
 	unsigned int i;
@@ -35,7 +35,7 @@ static bool may_be_node(const char *link, const struct users *users, unsigned in
 
 /*
  * The device behind a descriptor, 0 if it isn't worth a look: a link is followed only where its
- * text is a node's, because a file's server may not answer.
+ * text may be a node's, because a file's server may not answer.
  */
 static dev_t open_device(int dir, const char *fd, const struct users *users, unsigned int nr)
 {

@@ -28,7 +28,7 @@ bool store_lifetime(const char *path, char *buf, size_t len)
 	if (file_line(line, sizeof(line), "%s/device/pre_eol_info", dir) ||
 	    sscanf(line, "%x", &pre_eol) != 1)
 		return false;
-	/* Zeroes of old cards say nothing, and neither does what isn't defined yet. */
+	/* Old cards have zeroes, which say nothing, and the kernel takes what is defined alone. */
 	if (!(pre_eol | a | b) || pre_eol > PRE_EOL_MAX || a > WEAR_MAX || b > WEAR_MAX)
 		return false;
 	snprintf(buf, len, "%u %u %u", pre_eol, a, b);

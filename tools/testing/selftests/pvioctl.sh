@@ -54,7 +54,7 @@ usage() {
 	said_with 2 "blk del: the disk's name is missing" -- blk del
 	said_with 2 "blk resize: the disk's name is missing" -- blk resize
 	said_with 2 "blk list: x" -- blk list x
-	refused "list: the output can't be written" bash -c "'$PVIOCTL' list >/dev/full"
+	refused "doctor: the output can't be written" bash -c "'$PVIOCTL' doctor >/dev/full"
 	refused "can't be written" bash -c "'$PVIOCTL' --help >/dev/full"
 }
 
