@@ -3,8 +3,9 @@
 # blk-loop.sh ROUNDS - in the virtual host, under instruction counting: random
 # reads of 4 KiB from null_blk, natively and through virtio_vdpa on a pvio disk
 # over the same null_blk. The worker's part is its scheduler run time; the
-# virtio driver's interrupt handler runs in it as well. That part also with
-# modules that count nothing.
+# virtio driver's interrupt handler runs in it as well. And what counting costs:
+# the worker's part of reads by the ring client, in batches of one size, with
+# modules that count and with ones that don't.
 set -euo pipefail
 . /payload/selftests/lib.sh
 
@@ -50,15 +51,20 @@ compare() {
 		ours "$depth"
 		row "blk-loop-randread-4k-qd$depth" native "$OURS" "$theirs"
 		row "blk-loop-worker-4k-qd$depth" native "$WORKER" "$theirs"
-		counted[depth]=$WORKER
+		counted[depth]=$(client_ns "$depth")
 	done
 	stop
 	start /payload/uncounted
 	for depth in 32 1; do
-		ours "$depth"
-		row "blk-loop-worker-4k-qd$depth" uncounted "${counted[depth]}" "$WORKER"
+		row "blk-node-worker-4k-qd$depth" uncounted "${counted[depth]}" \
+			"$(client_ns "$depth")"
 	done
 	stop
+}
+
+# client_ns DEPTH - what the worker of the ring client's queue takes for one read
+client_ns() {
+	/payload/selftests/blk_bench --store /dev/nullb0 --depth "$1"
 }
 
 # start MODULES - with a disk that has been read
