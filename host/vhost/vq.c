@@ -385,7 +385,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_wake);
  */
 void pvdev_vq_kick(struct pvdev_vq *vq)
 {
-	atomic64_inc(&vq->stats.kicks);
+	if (PVSTATS_ON)
+		atomic64_inc(&vq->stats.kicks);
 	pvdev_vq_wake(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_kick);
