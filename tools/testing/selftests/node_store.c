@@ -185,7 +185,7 @@ static int lifetime(void *ctx)
 	CHECK_EQ(set_lifetime(e, 0, 0, 0, 1), -EINVAL);
 	CHECK_EQ(set_lifetime(e, 3, 11, 0, 0), 0);
 	/* It is offered now; the client looked before. */
-	e->b.offered |= BIT(VIRTIO_BLK_F_LIFETIME);
+	e->b.features |= BIT(VIRTIO_BLK_F_LIFETIME);
 	CHECK_OK(blk_start(&e->b));
 	CHECK_PASS(check_lifetime(e, 3, 11, 0));
 	CHECK_EQ(set_lifetime(e, 1, 2, 3, 0), 0);
