@@ -34,8 +34,11 @@ enter() {
 		mkdir -p "$tree$dir"
 		mount --bind "$dir" "$tree$dir"
 	done
-	exec chroot "$tree" /usr/bin/env -C "$cwd" PVIO_IN_BUILDER=1 LC_ALL=C.UTF-8 \
-		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+	# The first process of a namespace can't end by a signal as make wants to: be it oneself.
+	nr=0
+	chroot "$tree" /usr/bin/env -C "$cwd" PVIO_IN_BUILDER=1 LC_ALL=C.UTF-8 \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" || nr=$?
+	exit "$nr"
 }
 
 export -f enter
