@@ -51,6 +51,7 @@ struct pvblk_vdpa;
  * @file: holds it, exclusively
  * @bdev: the block device; NULL for a file
  * @readonly: opened without the right to write
+ * @exclusive: opened by its path, for nobody else to write
  * @direct: a file that is read and written past the page cache
  * @align: a file's least alignment of I/O in memory, in bytes
  * @block_size: least logical block size, in bytes
@@ -63,6 +64,7 @@ struct pvblk_store {
 	struct file *file;
 	struct block_device *bdev;
 	bool readonly;
+	bool exclusive;
 	bool direct;
 	u32 align;
 	u32 block_size;

@@ -43,7 +43,7 @@ static void pvblk_store_unclaim(struct pvblk_store *store)
 		return;
 
 	mutex_lock(&pvblk_files_lock);
-	list_del(&store->node);
+	list_del_init(&store->node);
 	mutex_unlock(&pvblk_files_lock);
 }
 
@@ -100,8 +100,11 @@ static int pvblk_probe_file(struct pvblk_store *store, const char **why)
 		store->align = 1;
 		store->block_size = SECTOR_SIZE;
 	}
+	/* Who may only read, and was let, must not keep the owner from writing. */
+	INIT_LIST_HEAD(&store->node);
 	*why = "is in use by another disk";
-	return pvblk_store_claim(store);
+	return store->readonly && !store->exclusive ? 0 :
+						      pvblk_store_claim(store);
 }
 
 /* What lies in the page cache would be missed, and written over the guest's. */

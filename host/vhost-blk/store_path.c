@@ -106,6 +106,7 @@ int pvblk_store_open(struct pvblk_store *store, const char *disk,
 	/* The name may have changed hands since it was looked at. */
 	store->file = file;
 	store->readonly = readonly;
+	store->exclusive = true;
 	err = pvblk_store_probe(store, &why);
 	if (err) {
 		pvblk_store_err(disk, path, "%s", why);

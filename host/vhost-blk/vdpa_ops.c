@@ -210,12 +210,18 @@ static u64 pvblk_get_backend_features(const struct vdpa_device *vdpa)
 	return BIT_ULL(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK);
 }
 
+static bool pvblk_features_ok(const struct pvblk_vdpa *v, u64 features)
+{
+	return (features & PVBLK_MUST) == PVBLK_MUST &&
+	       !(features & ~v->dev.features) &&
+	       pvblk_dev_suits(&v->dev, features);
+}
+
 static int pvblk_set_driver_features(struct vdpa_device *vdpa, u64 features)
 {
 	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	if ((features & PVBLK_MUST) != PVBLK_MUST ||
-	    (features & ~v->dev.features) || !pvblk_dev_suits(&v->dev, features))
+	if (!pvblk_features_ok(v, features))
 		return -EINVAL;
 
 	mutex_lock(&v->dev.pvdev.control);
@@ -284,6 +290,8 @@ static int pvblk_vdpa_start(struct pvblk_vdpa *v)
 	u16 i;
 	int err;
 
+	if (!pvblk_features_ok(v, v->dev.driver_features))
+		return -EINVAL;
 	if (pvblk_bound_to_kernel(v)) {
 		err = v->disk->loop ? pvdev_set_identity(&v->dev.pvdev) : -EPERM;
 		if (err)
