@@ -4,9 +4,16 @@
 
 #include <linux/blkdev.h>
 #include <linux/fs.h>
+#include <linux/pagemap.h>
 
 #ifndef PVIO_HAVE_FILE_BDEV
 #define file_bdev(file)		I_BDEV((file)->f_mapping->host)
+#endif
+
+/* Where a file can't say it its file system does. */
+#ifndef PVIO_HAVE_MAPPING_STABLE_WRITES
+#define mapping_stable_writes(mapping)					\
+	((mapping)->host->i_sb->s_iflags & SB_I_STABLE_WRITES)
 #endif
 
 /* Those that take writes anywhere are used as if they had no zones. */

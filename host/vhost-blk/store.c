@@ -280,7 +280,7 @@ static void pvblk_target_init_file(struct pvblk_target *t,
 	t->nowait = store->direct && (store->file->f_mode & FMODE_NOWAIT);
 	t->align_mask = (store->align - 1) | (store->block_size - 1);
 	t->bounce_writes = t->direct && (!bdev || pvblk_bdev_copies(bdev) ||
-					 (sb->s_iflags & SB_I_STABLE_WRITES));
+					 mapping_stable_writes(store->file->f_mapping));
 	t->bounce_reads = t->direct && (!bdev || bdev_get_integrity(bdev));
 	t->zeroes = store->file->f_op->fallocate;
 }
