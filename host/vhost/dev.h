@@ -61,6 +61,7 @@ enum pvdev_area {
  * @state: where the next start begins
  * @running: turns may run
  * @broken: the driver broke it; stopping heals it
+ * @why: the end of a sentence about that, for good
  * @ring: the ring, valid from start to reset
  * @batch: what pops fill, likewise
  * @now: in ns of the monotonic clock, at the last pop or the last reap
@@ -95,6 +96,7 @@ struct pvdev_vq {
 	struct pvring_state state;
 	bool running;
 	bool broken;
+	const char *why;
 	struct pvring ring;
 	struct pvring_batch *batch;
 	u64 now;

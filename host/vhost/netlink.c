@@ -143,6 +143,7 @@ static u32 pvnetlink_worker(const struct pvdev_vq *vq,
 static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq,
 			       struct pid_namespace *pid_ns)
 {
+	const char *why = READ_ONCE(vq->broken) ? READ_ONCE(vq->why) : NULL;
 	u32 tid = pvnetlink_worker(vq, pid_ns);
 
 	return nla_put_u32(msg, PVIO_A_QUEUE_DEV_ID, vq->dev->id) ?:
@@ -154,6 +155,7 @@ static int pvnetlink_put_queue(struct sk_buff *msg, const struct pvdev_vq *vq,
 	       nla_put_u32(msg, PVIO_A_QUEUE_INFLIGHT,
 			   READ_ONCE(vq->ring.inflight)) ?:
 	       (tid ? nla_put_u32(msg, PVIO_A_QUEUE_WORKER, tid) : 0) ?:
+	       (why ? nla_put_string(msg, PVIO_A_QUEUE_WHY, why) : 0) ?:
 	       pvnetlink_put_stats(msg, vq);
 }
 
@@ -407,11 +409,10 @@ EXPORT_SYMBOL_GPL(pvdev_changed);
 /**
  * pvdev_vq_tell() - send an event about a queue that has broken
  * @vq: the queue; of a device that can't be seen nothing is told
- * @why: the end of a sentence about it
  *
  * Context: may sleep.
  */
-void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
+void pvdev_vq_tell(struct pvdev_vq *vq)
 {
 	struct sk_buff *msg;
 	void *hdr;
@@ -423,8 +424,7 @@ void pvdev_vq_tell(struct pvdev_vq *vq, const char *why)
 	mutex_lock(&pvdevs_lock);
 	if (vq->dev->id)
 		pvnetlink_multicast(msg, hdr, !hdr ? 0 :
-				    pvnetlink_put_queue(msg, vq, &init_pid_ns) ?:
-				    nla_put_string(msg, PVIO_A_QUEUE_WHY, why));
+				    pvnetlink_put_queue(msg, vq, &init_pid_ns));
 	else
 		nlmsg_free(msg);
 	mutex_unlock(&pvdevs_lock);

@@ -4,7 +4,7 @@
 
 struct pvdev_vq;
 
-void pvdev_vq_tell(struct pvdev_vq *vq, const char *why);
+void pvdev_vq_tell(struct pvdev_vq *vq);
 
 int pvnetlink_init(void);
 void pvnetlink_exit(void);

@@ -51,6 +51,7 @@ static bool pvdev_vq_turn(struct pvwork *work)
 static void pvdev_vq_tell_broken(struct pvdev_vq *vq, const char *why)
 {
 	trace_pvio_broken(vq, why);
+	WRITE_ONCE(vq->why, why);
 	WRITE_ONCE(vq->broken, true);
 	pvstats_add(&vq->stats, PVSTATS_BROKEN, 1);
 	vq->dev->ops->broken(vq);
@@ -59,7 +60,7 @@ static void pvdev_vq_tell_broken(struct pvdev_vq *vq, const char *why)
 	if (vq->error)
 		eventfd_signal(vq->error);
 	spin_unlock_bh(&vq->call_lock);
-	pvdev_vq_tell(vq, why);
+	pvdev_vq_tell(vq);
 }
 
 /* Somebody else may still have the device: let him see that it is dead. */

@@ -31,9 +31,10 @@ static void find_broken(const struct nlattr *const *a, void *arg)
 	if (!a[PVIO_A_QUEUE_DEV_NAME] || !a[PVIO_A_QUEUE_INDEX] || !a[PVIO_A_QUEUE_STATE] ||
 	    !(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE]) & PVIO_QUEUE_STATE_BROKEN))
 		return;
-	doctor_found(DOCTOR_WRONG, "dmesg, to see why; then reset the VM",
-		     "queue %u of %s is broken", mnl_attr_get_u32(a[PVIO_A_QUEUE_INDEX]),
-		     mnl_attr_get_str(a[PVIO_A_QUEUE_DEV_NAME]));
+	doctor_found(DOCTOR_WRONG, "reset the VM",
+		     "queue %u of %s is broken: %s", mnl_attr_get_u32(a[PVIO_A_QUEUE_INDEX]),
+		     mnl_attr_get_str(a[PVIO_A_QUEUE_DEV_NAME]),
+		     a[PVIO_A_QUEUE_WHY] ? mnl_attr_get_str(a[PVIO_A_QUEUE_WHY]) : "see dmesg");
 }
 
 void doctor_queues(void)

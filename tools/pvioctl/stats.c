@@ -141,6 +141,8 @@ static void show_queue(const struct nlattr *const *a, void *arg)
 	show_str("state", state_name(mnl_attr_get_u32(a[PVIO_A_QUEUE_STATE])));
 	u32_attr(a, PVIO_A_QUEUE_WORKER, "worker");
 	u32_attr(a, PVIO_A_QUEUE_INFLIGHT, "inflight");
+	if (json || a[PVIO_A_QUEUE_WHY])
+		str_attr(a, PVIO_A_QUEUE_WHY, "why");
 	if (a[PVIO_A_QUEUE_STATS])
 		show_stats(a[PVIO_A_QUEUE_STATS]);
 }

@@ -51,7 +51,7 @@ enum pvio_queue_attr {
 	PVIO_A_QUEUE_SIZE,		/* u32: entries of the ring, 0 if unknown */
 	PVIO_A_QUEUE_STATE,		/* u32: of enum pvio_queue_state */
 	PVIO_A_QUEUE_INFLIGHT,		/* u32: chains */
-	PVIO_A_QUEUE_WHY,		/* string: in PVIO_CMD_QUEUE_BROKEN_NTF */
+	PVIO_A_QUEUE_WHY,		/* string: while it is broken */
 	PVIO_A_QUEUE_STATS,		/* nest of enum pvio_stats_attr */
 	PVIO_A_QUEUE_WORKER,		/* u32: the thread that serves it, if there is one */
 	PVIO_A_QUEUE_PAD,

@@ -153,7 +153,7 @@ broken_queue() {
 	store_make ctlstore 8
 	hold_start "$NODE" owner "break=/dev/ctlstore"
 	await "$LIMIT" eval "p stats | grep -E '^vhost-blk[0-9]+ +0 +broken' >/dev/null"
-	finds "queue 0 of vhost-blk" "is broken" dmesg
+	finds "queue 0 of vhost-blk" "is broken: " "reset the VM"
 	hold_end
 	healthy
 }

@@ -74,6 +74,7 @@ struct queues {
 	bool odd;
 	struct {
 		uint32_t size, state, inflight, worker;
+		bool why;
 		uint64_t stats[PVIO_A_STATS_KICKS + 1];
 		uint64_t latencies;
 	} q[64];
@@ -109,6 +110,7 @@ static int take_queue(const struct nl_answer *a, void *arg)
 	qs->q[qs->n].state = nl_u32(a, PVIO_A_QUEUE_STATE);
 	qs->q[qs->n].inflight = nl_u32(a, PVIO_A_QUEUE_INFLIGHT);
 	qs->q[qs->n].worker = nl_u32(a, PVIO_A_QUEUE_WORKER);
+	qs->q[qs->n].why = *nl_str(a, PVIO_A_QUEUE_WHY);
 	nl_nested(a, PVIO_A_QUEUE_STATS, &stats);
 	for (i = PVIO_A_STATS_CHAINS; i <= PVIO_A_STATS_KICKS; i++) {
 		qs->q[qs->n].stats[i] = nl_u64(&stats, i);
@@ -193,6 +195,7 @@ static int get_states(void *ctx)
 		CHECK_EQ(qs.q[i].size, e->b.num);
 		CHECK_EQ(qs.q[i].state, PVIO_QUEUE_STATE_STARTED | PVIO_QUEUE_STATE_RUNNING);
 		CHECK_EQ(qs.q[i].inflight, 0);
+		CHECK_EQ(qs.q[i].why, 0);
 		CHECK_PASS(check_worker(&qs, i));
 	}
 	for (; i < qs.n; i++)

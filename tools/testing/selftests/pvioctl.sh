@@ -89,7 +89,7 @@ broken() {
 	await "$LIMIT" eval "p stats '$1' | grep -E '^$1 +0 +broken'" >/dev/null || fail "$(p stats "$1")"
 	same "$(p stats "$1" --json | jq '.[0].broken')" 1 "broken queues"
 	same "$(p stats "$1" --json | jq -r '.[1].state')" stopped "the next queue"
-	said_with 1 "queue 0 of $1 is broken" dmesg -- doctor
+	said_with 1 "queue 0 of $1 is broken: " "reset the VM" -- doctor
 }
 
 # Another user sees nothing of root's, and root sees everything.
