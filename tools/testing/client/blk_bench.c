@@ -78,7 +78,7 @@ static unsigned long long worker_ns(void)
 	return ns;
 }
 
-static void batch(struct bench *x)
+static void read_batch(struct bench *x)
 {
 	unsigned int i;
 	int err;
@@ -146,10 +146,10 @@ int main(int argc, char **argv)
 	}
 	prepare(&x, store);
 	for (done = 0; done < requests / 8; done += x.depth)
-		batch(&x);
+		read_batch(&x);
 	ns = worker_ns();
 	for (done = 0; done < requests; done += x.depth)
-		batch(&x);
+		read_batch(&x);
 	printf("%llu\n", (worker_ns() - ns) / done);
 	blk_close(&x.b);
 	return 0;
