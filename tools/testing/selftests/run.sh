@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs inside a virtual host: run.sh [--modules DIR] [--rounds N] [--seed N] [--only TEST] [PART]...
-# Loads the modules that are below DIR, runs the parts (all without an
-# argument), each a subtest, and unloads the modules. --only leaves out the C
-# tests whose name does not contain TEST; --rounds is what makes them longer.
+# Runs inside a virtual host:
+#   run.sh [--modules DIR] [--rounds N] [--seed N] [--only TEST] [--without PATTERN]... [PART]...
+# Loads the modules that are below DIR, runs the parts, each a subtest, and unloads the
+# modules. Without a part all are run, but for those that match a PATTERN. --only leaves out
+# the C tests whose name does not contain TEST; --rounds is what makes them longer.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
@@ -462,6 +463,7 @@ parse() {
 		--modules) MODULES=$2; shift ;;
 		--rounds) ROUNDS=$2; shift ;;
 		--only) ONLY=(--only "$2"); shift ;;
+		--without) WITHOUT+=("$2"); shift ;;
 		--seed) SEED=$2; shift ;;
 		-*) note "no such option: $1"; exit 2 ;;
 		*) PARTS+=("$1") ;;
@@ -469,10 +471,24 @@ parse() {
 		shift
 	done
 	! has_vdpa || NODE="$NODE $VDPA"
-	[ ${#PARTS[@]} -gt 0 ] || read -r -d '' -a PARTS <<<"$NODE" || true
+	[ ${#PARTS[@]} -gt 0 ] || choose_parts
 }
 
-PARTS=()
+choose_parts() {
+	local part pattern
+
+	for part in $NODE; do
+		for pattern in "${WITHOUT[@]}"; do
+			# shellcheck disable=SC2254 # a pattern
+			case $part in
+			$pattern) continue 2 ;;
+			esac
+		done
+		PARTS+=("$part")
+	done
+}
+
+PARTS=() WITHOUT=()
 parse "$@"
 ktap_plan $((${#PARTS[@]} + 2))
 if ! load_modules "$MODULES"; then
