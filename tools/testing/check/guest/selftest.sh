@@ -1,8 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The selftests. Where KASAN and lockdep look on, fewer rounds find as much.
+# The selftests. Where KASAN and lockdep look on, fewer rounds find as much. What takes long and
+# hardly differs between kernels is done on some of them; run.sh without an argument does all.
 set -euo pipefail
+
+ELSEWHERE='
+6.1	node_fio_[xtl]* node_scale node_store_loop node_store_crypt node_store_thin
+6.12	node_fio_* node_store_* node_race_* race_control_* node_crash_file node_file_[xt]*
+6.12	scale lifecycle_pa bad_pa scribble_pa file_pa
+7.2	store_* race_nvme race_raid race_raid_file race_crypt node_scale file_xfs range_none
+debug	node_fio_* scale node_scale node_crash_file'
+
+without() {
+	local kernel patterns pattern
+
+	while read -r kernel patterns; do
+		[ "$kernel" = "$PVIO_KERNEL" ] || continue
+		set -f
+		for pattern in $patterns; do
+			OPTIONS+=(--without "$pattern")
+		done
+		set +f
+	done <<<"$ELSEWHERE"
+}
 
 rounds=8
 [ "$PVIO_KERNEL" != debug ] || rounds=3
-exec bash /payload/selftests/run.sh --rounds "$rounds"
+OPTIONS=(--rounds "$rounds")
+without
+exec bash /payload/selftests/run.sh "${OPTIONS[@]}"
