@@ -20,25 +20,37 @@ crash_store() {
 
 # crash_replay [OPTION]...
 crash_replay() {
+	! mountpoint -q /tmp/crash || umount /tmp/crash || return
 	! dmsetup status crash | grep disabled || fail "the log is not complete" || return
 	mapper_remove crash || return
 	"$HERE/log_replay" --log /dev/crashlog --record /tmp/crash.record --onto /dev/crashonto \
 		--seed "$SEED" "$@"
 }
 
-crash_vdpa() {
-	crash_store && ONLY=() &&
-		store_vdpa "$1" blk_crash --log crash --record /tmp/crash.record -- queues=4 &&
-		crash_replay
+# crash_step PROGRAM va|pa|node [OPTION_OF_LOG_REPLAY]... - for each()
+crash_step() {
+	local name=$1 by=$2
+
+	shift 2
+	case $name in
+	log_replay) crash_replay "$@" ;;
+	*)
+		set -- "$name" --log crash --record /tmp/crash.record
+		case $by in
+		node) store_node "$@" ;;
+		*) store_vdpa "$by" "$@" -- queues=4 ;;
+		esac
+		;;
+	esac
 }
 
-part_crash_va() { crash_vdpa va; }
-part_crash_pa() { crash_vdpa pa; }
-
-part_node_crash() {
-	crash_store && ONLY=() &&
-		store_node blk_crash --log crash --record /tmp/crash.record && crash_replay
+crash_raw() {
+	crash_store && ONLY=() && each "blk_crash log_replay" crash_step "$1"
 }
+
+part_crash_va() { crash_raw va; }
+part_crash_pa() { crash_raw pa; }
+part_node_crash() { crash_raw node; }
 
 # A file that has no blocks yet, in a journalled file system.
 crash_file_prepare() {
@@ -51,8 +63,7 @@ crash_file_prepare() {
 part_node_crash_file() {
 	crash_store crash_file_prepare && mount -o commit=600 "$STORE" /tmp/crash || return
 	STORE=/tmp/crash/file BACK=$STORE ONLY=()
-	store_node blk_crash --log crash --record /tmp/crash.record || return
-	umount /tmp/crash || return
-	crash_replay --mount /tmp/crash --file /tmp/crash/file --most $((ROUNDS * 16)) || return
+	each "blk_crash log_replay" crash_step node --mount /tmp/crash --file /tmp/crash/file \
+		--most $((ROUNDS * 16)) || return
 	rmdir /tmp/crash
 }
