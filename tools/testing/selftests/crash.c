@@ -42,6 +42,14 @@ int64_t crash_number(const void *buf, uint32_t sector)
 	return memcmp(buf, want, SECTOR_SIZE) ? -1 : (int64_t)head.number;
 }
 
+uint32_t crash_claim(const void *buf)
+{
+	struct head head;
+
+	memcpy(&head, buf, sizeof(head));
+	return head.magic == MAGIC ? head.number : 0;
+}
+
 int crash_record_save(const struct crash_record *r, const char *path)
 {
 	FILE *f = fopen(path, "w");

@@ -35,6 +35,8 @@ struct crash_record {
 void crash_fill(void *buf, uint32_t sector, uint32_t sectors, uint32_t number);
 /* The number of the write that a sector comes from; 0: of none; -1: it is torn, or a stranger's. */
 int64_t crash_number(const void *buf, uint32_t sector);
+/* The number that the sector says it has, whatever else is in it; 0: none. */
+uint32_t crash_claim(const void *buf);
 
 /* Return 0 or a negative errno. */
 int crash_record_save(const struct crash_record *r, const char *path);

@@ -14,7 +14,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "crash.h"
 #include "ktap.h"
 #include "replay.h"
 
@@ -96,7 +95,7 @@ static int load(struct replay *r)
 
 	CHECK_OK(log_open(&r->log, r->log_path));
 	CHECK_OK(crash_record_load(&r->record, r->record_path));
-	CHECK_OK(disk_open(&r->disk, r->onto, &r->log));
+	CHECK_OK(disk_open(&r->disk, r->onto, &r->log, &r->record));
 	CHECK_EQ(posix_memalign(&area, 4096, CRASH_SECTORS * SECTOR_SIZE), 0);
 	r->area = area;
 	r->by_ack = calloc(r->record.count, sizeof(*r->by_ack));
@@ -237,6 +236,7 @@ static int report(const struct replay *r)
 	ktap_diag("%u crashes replayed, %u flushes, %u writes by %u requests", r->crashes,
 		  count(r, LOG_FLUSH | LOG_FUA), r->log.count - count(r, LOG_MARK),
 		  r->record.count);
+	ktap_diag("%u sectors were listed after newer ones", r->disk.late);
 	CHECK(r->next > r->record.count / 2, "%u of %u requests became durable", r->next,
 	      r->record.count);
 	CHECK_EQ(r->wrong, 0);

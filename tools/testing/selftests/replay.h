@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pattern.h"
+#include "crash.h"
 
 enum log_flag {
 	LOG_FLUSH = 1,
@@ -46,6 +46,10 @@ enum fate {
 /*
  * A disk with a volatile write cache. The device @fd holds what is in @image; what is @pending is
  * on neither.
+ *
+ * dm-log-writes lists writes when the flush that covers them ends. Of two flushes under way the one
+ * that began later can end first, and then newer data is listed before older data. The store has
+ * seen them as they were sent, so a write that was over before another began never replaces it.
  */
 struct disk {
 	int fd;
@@ -53,14 +57,18 @@ struct disk {
 	uint8_t *image;
 	uint32_t *stamp;	/* of each sector, the entry that it came by, counted from 1 */
 	const struct write_log *log;
+	const struct crash_record *record;
+	uint32_t *number;	/* of the write in the record that an entry comes from, or 0 */
 	uint32_t pending[PENDING_MAX];
 	unsigned int npending;
 	unsigned int lose;	/* flags of entries that the disk passes over */
+	unsigned int late;	/* sectors that were listed after newer ones */
 	struct prng prng;
 };
 
-/* Takes up what is on the device. */
-int disk_open(struct disk *d, const char *path, const struct write_log *log);
+/* Takes up what is on the device. The log and the record have to stay. */
+int disk_open(struct disk *d, const char *path, const struct write_log *log,
+	      const struct crash_record *record);
 void disk_close(struct disk *d);
 /* Back to what was there when it was opened. */
 int disk_rewind(struct disk *d);

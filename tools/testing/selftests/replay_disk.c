@@ -13,6 +13,11 @@
 #define PIECE	(1024u * 1024u)
 #define BLOCK	4096u
 
+static const struct log_entry *entry(const struct disk *d, uint32_t i)
+{
+	return &d->log->entries[i];
+}
+
 static uint64_t bytes(const struct disk *d)
 {
 	return d->sectors * SECTOR_SIZE;
@@ -40,13 +45,32 @@ static int read_original(struct disk *d)
 	return 0;
 }
 
-int disk_open(struct disk *d, const char *path, const struct write_log *log)
+static int number_entries(struct disk *d)
+{
+	uint32_t i;
+
+	d->number = calloc(d->log->count, sizeof(*d->number));
+	if (!d->number)
+		return -ENOMEM;
+	for (i = 0; i < d->log->count; i++) {
+		const struct log_entry *e = entry(d, i);
+		uint32_t number = e->data && e->sectors ? crash_claim(e->data) : 0;
+
+		if (number <= d->record->count)
+			d->number[i] = number;
+	}
+	return 0;
+}
+
+int disk_open(struct disk *d, const char *path, const struct write_log *log,
+	      const struct crash_record *record)
 {
 	uint64_t size;
 	void *image;
 
 	memset(d, 0, sizeof(*d));
 	d->log = log;
+	d->record = record;
 	d->fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (d->fd < 0 || ioctl(d->fd, BLKGETSIZE64, &size))
 		return -errno;
@@ -57,13 +81,14 @@ int disk_open(struct disk *d, const char *path, const struct write_log *log)
 	if (!d->stamp || posix_memalign(&image, BLOCK, 2 * size))
 		return -ENOMEM;
 	d->image = image;
-	return read_original(d);
+	return number_entries(d) ?: read_original(d);
 }
 
 void disk_close(struct disk *d)
 {
 	close(d->fd);
 	free(d->stamp);
+	free(d->number);
 	free(d->image);
 }
 
@@ -72,15 +97,35 @@ int disk_rewind(struct disk *d)
 	memcpy(d->image, d->image + bytes(d), bytes(d));
 	memset(d->stamp, 0, d->sectors * sizeof(*d->stamp));
 	d->npending = 0;
+	d->late = 0;
 	return disk_recover(d, true);
 }
 
-static const struct log_entry *entry(const struct disk *d, uint32_t i)
+/* Whether the write @number was over before the write @next began. */
+static bool over_before(const struct disk *d, uint32_t number, uint32_t next)
 {
-	return &d->log->entries[i];
+	const struct crash_write *w = d->record->writes;
+
+	return number && next && w[number - 1].acked && w[number - 1].acked < w[next - 1].issued;
 }
 
-/* Makes an entry's data durable. What came by a later one already, by FUA, stays. */
+/* Whether the device has newer data of a sector than the entry. */
+static bool superseded(struct disk *d, uint64_t sector, uint32_t i)
+{
+	uint32_t now = d->stamp[sector];
+
+	if (!now)
+		return false;
+	/* By FUA. */
+	if (now > i + 1)
+		return true;
+	if (!over_before(d, d->number[i], d->number[now - 1]))
+		return false;
+	d->late++;
+	return true;
+}
+
+/* Makes an entry's data durable where it is not superseded. */
 static int commit(struct disk *d, uint32_t i)
 {
 	const struct log_entry *e = entry(d, i);
@@ -91,7 +136,7 @@ static int commit(struct disk *d, uint32_t i)
 	for (s = 0; s < e->sectors; s++) {
 		uint8_t *to = d->image + (e->sector + s) * SECTOR_SIZE;
 
-		if (d->stamp[e->sector + s] > i + 1)
+		if (superseded(d, e->sector + s, i))
 			continue;
 		d->stamp[e->sector + s] = i + 1;
 		if (e->data)
@@ -157,9 +202,9 @@ static int land(struct disk *d, uint32_t i, uint32_t from, uint32_t to)
 		const uint8_t *data = e->data ? e->data + (size_t)s * SECTOR_SIZE : zeroes;
 		uint32_t n = 1;
 
-		if (d->stamp[e->sector + s] > i + 1)
+		if (superseded(d, e->sector + s, i))
 			continue;
-		while (e->data && s + n < to && d->stamp[e->sector + s + n] <= i + 1)
+		while (e->data && s + n < to && !superseded(d, e->sector + s + n, i))
 			n++;
 		err = write_all(d, data, e->sector + s, n);
 		s += n - 1;
