@@ -191,6 +191,27 @@ struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 EXPORT_SYMBOL_GPL(pvdev_worker_start);
 
 /**
+ * pvdev_may_tell() - is there room for a message about a device
+ * @dev: the device
+ *
+ * Context: any.
+ * Return: true if so; that counts as one.
+ */
+bool pvdev_may_tell(const struct pvdev *dev)
+{
+	static DEFINE_SPINLOCK(lock);
+	unsigned long flags;
+	bool may;
+
+	/* The kernel's limit takes two at the same time for one too many. */
+	spin_lock_irqsave(&lock, flags);
+	may = ___ratelimit(dev->limit, dev->module);
+	spin_unlock_irqrestore(&lock, flags);
+	return may;
+}
+EXPORT_SYMBOL_GPL(pvdev_may_tell);
+
+/**
  * pvdev_init() - make a device, without memory
  * @dev: the device, with its name, module, ops, kind, unmapped, nvqs and vqs
  *	filled in and each queue made by pvdev_vq_init()

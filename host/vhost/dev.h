@@ -178,6 +178,8 @@ void pvdev_clear_table(struct pvdev *dev);
 struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 				    unsigned int nr, enum pvworker_kind kind);
 
+bool pvdev_may_tell(const struct pvdev *dev);
+
 void pvdev_view_put(struct pvdev_view *view);
 
 void pvdev_stop(struct pvdev *dev);
@@ -245,7 +247,7 @@ static inline bool pvdev_vq_started(const struct pvdev_vq *vq)
 
 #define pvdev_warn(dev, fmt, ...)					\
 do {									\
-	if (__ratelimit((dev)->limit))					\
+	if (pvdev_may_tell(dev))					\
 		pr_warn("%s: %s: " fmt, (dev)->module, (dev)->name,	\
 			##__VA_ARGS__);					\
 } while (0)
