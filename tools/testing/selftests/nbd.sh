@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs inside a virtual host, the modules loaded: the ring client makes /dev/nbdX here of a disk on
-# /dev/vhost-blk. nbd.sh [--on KIND] [TEST]...
+# /dev/vhost-blk. nbd.sh [--on KIND | --client] [TEST]... - the suite, on a store of that kind; or what
+# is the client's own
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
@@ -216,12 +217,18 @@ timed_out() {
 	mapper_remove suiteslow
 }
 
-TESTS="$SUITE direct direct_small_ring flags polled little_room little_depth large_requests
-	too_large disconnected written_back killed taken hung timed_out"
-if [ "${1:-}" = --on ]; then
+TESTS=$SUITE
+case ${1:-} in
+--on)
 	KIND=$2 TESTS=$SUITE_STORE
 	shift 2
-fi
+	;;
+--client)
+	TESTS="direct direct_small_ring flags polled little_room little_depth large_requests
+		too_large disconnected written_back killed taken hung timed_out"
+	shift
+	;;
+esac
 [ $# = 0 ] || TESTS="$*"
 if ! modprobe -q nbd nbds_max=1; then
 	ktap_plan 1

@@ -33,7 +33,7 @@ NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
-	node_fio_loop"
+	node_fio_loop node_nbd"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -414,6 +414,10 @@ part_node_stream_small_ring() {
 
 part_node_fio() {
 	"$HERE/nbd.sh"
+}
+
+part_node_nbd() {
+	"$HERE/nbd.sh" --client
 }
 
 part_node_fio_file() {

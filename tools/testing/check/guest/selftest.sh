@@ -7,9 +7,10 @@ set -euo pipefail
 ELSEWHERE='
 6.1	node_fio_[xtl]* node_scale node_store_loop node_store_crypt node_store_thin
 6.12	node_fio_* node_store_* node_race_* race_control_* node_crash_file node_file_[xt]*
-6.12	scale lifecycle_pa bad_pa scribble_pa file_pa
-7.2	store_* race_nvme race_raid race_raid_file race_crypt node_scale file_xfs range_none
-debug	node_fio_* scale node_scale node_crash_file'
+6.12	scale lifecycle_* bad_pa scribble_pa file_pa node_nbd pvioctl doctor
+7.2	store_* race_nvme race_raid race_raid_file race_crypt node_scale file_xfs range_none node_nbd
+debug	node_fio_* scale node_scale node_crash_file node_nbd pvioctl doctor
+debug	store_* race_nvme race_raid race_raid_file race_crypt crash_pa range_none file_xfs'
 
 without() {
 	local kernel patterns pattern
