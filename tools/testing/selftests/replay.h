@@ -49,13 +49,15 @@ enum fate {
  *
  * dm-log-writes lists writes when the flush that covers them ends. Of two flushes under way the one
  * that began later can end first, and then newer data is listed before older data. The store has
- * seen them as they were sent, so a write that was over before another began never replaces it.
+ * seen them as they were sent: what was over before another began never comes after that one, nor
+ * after any that replaced it.
  */
 struct disk {
 	int fd;
 	uint64_t sectors;
 	uint8_t *image;
 	uint32_t *stamp;	/* of each sector, the entry that it came by, counted from 1 */
+	uint64_t *latest;	/* when the last request began of all that it ever came by */
 	const struct write_log *log;
 	const struct crash_record *record;
 	uint32_t *number;	/* of the write in the record that an entry comes from, or 0 */

@@ -78,7 +78,8 @@ int disk_open(struct disk *d, const char *path, const struct write_log *log,
 		return -EINVAL;
 	d->sectors = size / SECTOR_SIZE;
 	d->stamp = calloc(d->sectors, sizeof(*d->stamp));
-	if (!d->stamp || posix_memalign(&image, BLOCK, 2 * size))
+	d->latest = calloc(d->sectors, sizeof(*d->latest));
+	if (!d->stamp || !d->latest || posix_memalign(&image, BLOCK, 2 * size))
 		return -ENOMEM;
 	d->image = image;
 	return number_entries(d) ?: read_original(d);
@@ -88,6 +89,7 @@ void disk_close(struct disk *d)
 {
 	close(d->fd);
 	free(d->stamp);
+	free(d->latest);
 	free(d->number);
 	free(d->image);
 }
@@ -96,33 +98,41 @@ int disk_rewind(struct disk *d)
 {
 	memcpy(d->image, d->image + bytes(d), bytes(d));
 	memset(d->stamp, 0, d->sectors * sizeof(*d->stamp));
+	memset(d->latest, 0, d->sectors * sizeof(*d->latest));
 	d->npending = 0;
 	d->late = 0;
 	return disk_recover(d, true);
 }
 
-/* Whether the write @number was over before the write @next began. */
-static bool over_before(const struct disk *d, uint32_t number, uint32_t next)
+/* The request that an entry comes from, or NULL. */
+static const struct crash_write *write_of(const struct disk *d, uint32_t i)
 {
-	const struct crash_write *w = d->record->writes;
+	uint32_t number = d->number[i];
 
-	return number && next && w[number - 1].acked && w[number - 1].acked < w[next - 1].issued;
+	return number ? &d->record->writes[number - 1] : NULL;
 }
 
-/* Whether the device has newer data of a sector than the entry. */
+/* Whether the device has had newer data of a sector than the entry. */
 static bool superseded(struct disk *d, uint64_t sector, uint32_t i)
 {
-	uint32_t now = d->stamp[sector];
+	const struct crash_write *w = write_of(d, i);
 
-	if (!now)
-		return false;
 	/* By FUA. */
-	if (now > i + 1)
+	if (d->stamp[sector] > i + 1)
 		return true;
-	if (!over_before(d, d->number[i], d->number[now - 1]))
+	if (!w || !w->acked || w->acked >= d->latest[sector])
 		return false;
 	d->late++;
 	return true;
+}
+
+static void stamp(struct disk *d, uint64_t sector, uint32_t i)
+{
+	const struct crash_write *w = write_of(d, i);
+
+	d->stamp[sector] = i + 1;
+	if (w && w->issued > d->latest[sector])
+		d->latest[sector] = w->issued;
 }
 
 /* Makes an entry's data durable where it is not superseded. */
@@ -138,7 +148,7 @@ static int commit(struct disk *d, uint32_t i)
 
 		if (superseded(d, e->sector + s, i))
 			continue;
-		d->stamp[e->sector + s] = i + 1;
+		stamp(d, e->sector + s, i);
 		if (e->data)
 			memcpy(to, e->data + (size_t)s * SECTOR_SIZE, SECTOR_SIZE);
 		else
