@@ -9,6 +9,7 @@ ELSEWHERE='
 6.12	node_fio_* node_store_* node_race_* race_control_* node_crash_file node_file_[xt]*
 6.12	scale lifecycle_* bad_pa scribble_pa file_pa node_nbd pvioctl doctor
 7.2	store_* race_nvme race_raid race_raid_file race_crypt node_scale file_xfs range_none node_nbd
+7.2	lifecycle_pa scribble_pa io_4k io_many_queues
 debug	node_fio_* scale node_scale node_crash_file node_nbd pvioctl doctor
 debug	io_[4slm]* bad_4k node_store_loop node_store_thin
 debug	store_* race_nvme race_raid race_raid_file race_crypt crash_pa range_none file_xfs'
