@@ -55,7 +55,7 @@ race_raid() {
 
 # A file system on the mirror, and a file on that.
 race_raid_file() {
-	raid_make fleet 400 && mkfs.ext4 -q /dev/md0 && mkdir /tmp/fleet &&
+	raid_make fleet 160 && mkfs.ext4 -q /dev/md0 && mkdir /tmp/fleet &&
 		mount /dev/md0 /tmp/fleet || return
 	STORE=/tmp/fleet/file BACK=$STORE
 	truncate -s "${SIZE_MIB}M" "$STORE"
