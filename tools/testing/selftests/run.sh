@@ -446,7 +446,7 @@ lacking() {
 
 # subtest PART - its KTAP indented, then its result
 subtest() {
-	local name=$1 rc
+	local name=$1 since=$SECONDS rc
 
 	echo "    # Subtest: $name"
 	set +e
@@ -459,6 +459,7 @@ subtest() {
 	4) lacking "$name" ;;
 	*) ktap_not_ok "$name" "exit status $rc" ;;
 	esac
+	echo "# $name: $((SECONDS - since)) s"
 }
 
 parse() {

@@ -4,27 +4,34 @@
 # hardly differs between kernels is done on some of them; run.sh without an argument does all.
 set -euo pipefail
 
-ELSEWHERE='
-6.1	node_fio_[xtl]* node_scale node_store_loop node_store_crypt node_store_thin
-6.12	node_fio_* node_store_* node_race_* race_control_* node_crash_file node_file_[xt]*
-6.12	scale lifecycle_* bad_pa scribble_pa file_pa node_nbd pvioctl doctor
-7.2	store_* race_nvme race_raid race_raid_file race_crypt node_scale file_xfs range_none node_nbd
-7.2	lifecycle_pa scribble_pa io_4k io_many_queues
-debug	node_fio_* scale node_scale node_crash_file node_nbd pvioctl doctor
-debug	io_[4slm]* bad_4k node_store_loop node_store_thin
-debug	store_* race_nvme race_raid race_raid_file race_crypt crash_pa range_none file_xfs'
+# The kernels, and the parts that are done on these alone. What no line has is done on all.
+PLACES='
+6.1		node_fio node_fio_tmpfs node_scale node_store_nvme node_store_raid node_race_crypt
+6.1		node_file_xfs node_race_raid race_control_raid node_crash_file
+6.1,debug	node_file_tmpfs node_race_checked
+6.12		node_fio_xfs node_fio_loop node_store_thin node_file doctor
+6.12		store_* race_nvme race_raid race_crypt crash_va file_xfs range_none io_4k
+6.12,debug	lifecycle_pa file_va scribble_va bad_pa
+7.2		node_fio_file node_nbd node_store_loop node_store_crypt pvioctl
+7.2		scale crash_pa race_raid_file file_tmpfs io_large_ring io_many_queues
+7.2,debug	lifecycle_va scribble_pa file_pa bad_slow
+6.1,6.12	node_crash node_race_nvme race_control_nvme
+6.1,7.2		node_race_raid_file node_io_small_ring
+6.12,7.2	io_small_ring range_pa bad_4k'
 
 without() {
-	local kernel patterns pattern
+	local kernels patterns pattern
 
-	while read -r kernel patterns; do
-		[ "$kernel" = "$PVIO_KERNEL" ] || continue
+	while read -r kernels patterns; do
+		case ,$kernels, in
+		*,"$PVIO_KERNEL",*) continue ;;
+		esac
 		set -f
 		for pattern in $patterns; do
 			OPTIONS+=(--without "$pattern")
 		done
 		set +f
-	done <<<"$ELSEWHERE"
+	done <<<"${PLACES:1}"
 }
 
 rounds=8

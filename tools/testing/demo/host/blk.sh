@@ -8,6 +8,7 @@
 
 GUEST=/dev/pvio/guest
 SCRATCH=/dev/pvio/scratch
+SLOW=pvio-slow
 
 # figures WORD... - what the demo's table shows of a step
 figures() {
@@ -125,20 +126,31 @@ in_flight() {
 	awk '{ exit !($1 + $2) }' "/sys/dev/block/$(stat -Lc %Hr:%Lr "$1")/inflight"
 }
 
+# stuck NAME - what a VM that does nothing said, and what its queues' counters say, twice
+stuck() {
+	vmm_words "$1"
+	/payload/pvioctl stats | sed 's/^/# /'
+	sleep 5
+	/payload/pvioctl stats | sed 's/^/# /'
+	fail "VM $1 is there and does nothing"
+}
+
 # The VMM dies with requests in flight on a slow store: they end, the device goes,
 # and what was acknowledged is there.
 blk_kill() {
-	local mapped=/dev/mapper/pvio-slow
+	local mapped=/dev/mapper/$SLOW
 
-	slow_make pvio-slow "${SCRATCH#/dev/}" 0 50
+	slow_make "$SLOW" "${SCRATCH#/dev/}" 0 50
 	start_writer $mapped
-	await 60 in_flight $mapped
+	await 60 in_flight $mapped || stuck writer
 	vmm_kill
 	unserve data
 	unserve boot
-	! in_flight $mapped
+	if in_flight $mapped; then
+		fail "there are requests of a VM that is gone"
+	fi
 	acked_blocks $mapped
-	mapper_remove pvio-slow
+	mapper_remove "$SLOW"
 }
 
 device_gone() {

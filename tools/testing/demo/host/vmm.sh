@@ -132,7 +132,7 @@ word() {
 	sed -nE "s/(^|.* )$1=([^ ]*).*/\2/p" <<<"$2"
 }
 
-# clean_up - after a failure: no VM, no device, no disk
+# clean_up - after a failure: no VM, no device, no disk, no mapping
 clean_up() {
 	local pid name
 
@@ -144,6 +144,10 @@ clean_up() {
 		name=$(basename "$name")
 		! device_exists "$name" || device_del "$name"
 		disk_remove "$name"
+	done
+	for name in /dev/mapper/*; do
+		name=$(basename "$name")
+		[ "$name" = control ] || [ "$name" = "*" ] || mapper_remove "$name"
 	done
 }
 
