@@ -140,9 +140,9 @@ stuck() {
 blk_kill() {
 	local mapped=/dev/mapper/$SLOW
 
-	slow_make "$SLOW" "${SCRATCH#/dev/}" 0 50
+	slow_make "$SLOW" "${SCRATCH#/dev/}" 0 300
 	start_writer $mapped
-	await 60 in_flight $mapped || stuck writer
+	await 150 in_flight $mapped || stuck writer
 	vmm_kill
 	unserve data
 	unserve boot
