@@ -454,12 +454,12 @@ subtest() {
 	rc=${PIPESTATUS[0]}
 	clean_up 2>&1 | sed -u 's/^/    # /'
 	set -e
+	ktap_note "$name: $((SECONDS - since)) s"
 	case $rc in
 	0) ktap_ok "$name" ;;
 	4) lacking "$name" ;;
 	*) ktap_not_ok "$name" "exit status $rc" ;;
 	esac
-	echo "# $name: $((SECONDS - since)) s"
 }
 
 parse() {

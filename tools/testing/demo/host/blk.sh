@@ -126,13 +126,14 @@ in_flight() {
 	awk '{ exit !($1 + $2) }' "/sys/dev/block/$(stat -Lc %Hr:%Lr "$1")/inflight"
 }
 
-# stuck NAME - what a VM that does nothing said, and what its queues' counters say, twice
-stuck() {
+# never_busy NAME - what a VM said of which nothing was seen in flight, and twice what the queues
+# count, for the one who looks for a request that got lost
+never_busy() {
 	vmm_words "$1"
 	/payload/pvioctl stats | sed 's/^/# /'
 	sleep 5
 	/payload/pvioctl stats | sed 's/^/# /'
-	fail "VM $1 is there and does nothing"
+	fail "nothing of VM $1 was seen in flight"
 }
 
 # The VMM dies with requests in flight on a slow store: they end, the device goes,
@@ -142,7 +143,7 @@ blk_kill() {
 
 	slow_make "$SLOW" "${SCRATCH#/dev/}" 0 300
 	start_writer $mapped
-	await 150 in_flight $mapped || stuck writer
+	await 150 in_flight $mapped || never_busy writer
 	vmm_kill
 	unserve data
 	unserve boot

@@ -146,8 +146,7 @@ clean_up() {
 		disk_remove "$name"
 	done
 	for name in /dev/mapper/*; do
-		name=$(basename "$name")
-		[ "$name" = control ] || [ "$name" = "*" ] || mapper_remove "$name"
+		[ ! -b "$name" ] || mapper_remove "$(basename "$name")"
 	done
 }
 
