@@ -123,7 +123,7 @@ static void guest_aim_driver(struct guest *g, struct fuzz_input *in, struct gues
 
 	if (value == 0xff)
 		value = fuzz_u16(in);
-	else if (off == 2 && g->format == PVRING_SPLIT)
+	else if ((off == 2 || off + 2 == m->len) && g->format == PVRING_SPLIT)
 		value = g->avail + (s8)value;
 	guest_aim(wr, m, off, 2);
 	memcpy(wr->bytes, &value, 2);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "model_packed.h"
 #include "model_split.h"
 
 u16 model_le16(const u8 *p)
@@ -17,6 +18,20 @@ u32 model_le32(const u8 *p)
 u64 model_le64(const u8 *p)
 {
 	return model_le32(p) | (u64)model_le32(p + 4) << 32;
+}
+
+static bool model_is_packed(const struct model *m)
+{
+	return m->cfg.format == PVRING_PACKED;
+}
+
+static bool model_in_order(const struct model *m)
+{
+#ifdef FUZZ_IN_ORDER
+	return m->cfg.in_order;
+#else
+	return false;
+#endif
 }
 
 void model_init(struct model *m, struct world *w, const struct pvring_config *cfg)
@@ -97,7 +112,7 @@ int model_copy(struct model *m, u64 iova, u32 len, u8 *to)
 /* Chains that a pop of up to @max finds, in &model.chain, or -EINVAL. */
 int model_pop(struct model *m, unsigned int max)
 {
-	return model_split_pop(m, max);
+	return model_is_packed(m) ? model_packed_pop(m, max) : model_split_pop(m, max);
 }
 
 /* How much of a batch's room the first @n + 1 chains need. */
@@ -144,7 +159,8 @@ static void model_check_chain(const struct model *m, const struct model_chain *w
 	u32 hdr = min_t(u64, m->cfg.limits.hdr_len, want->out_len), i, skip = 0;
 	const struct model_piece *p = want->piece;
 
-	FUZZ_CHECK(got->head == want->head, "head %u, not %u", got->head, want->head);
+	if (!model_is_packed(m))
+		FUZZ_CHECK(got->head == want->id, "head %u, not %u", got->head, want->id);
 	FUZZ_CHECK(got->hdr_len == hdr, "header of %u bytes", got->hdr_len);
 	FUZZ_CHECK(got->out_len == want->out_len - hdr, "%u readable bytes", got->out_len);
 	FUZZ_CHECK(got->in_len == want->in_len, "%u writable bytes", got->in_len);
@@ -177,19 +193,109 @@ void model_check_pop(const struct model *m, const struct pvring_batch *b, int wa
 		model_check_chain(m, &m->chain[i], &b->chain[i]);
 }
 
+/* Chain @i of the last pop has an owner; where it isn't @known, nor is what it takes. */
+void model_take(struct model *m, u16 head, unsigned int i, bool known)
+{
+	struct model_used u = { .head = head, .id = head, .ndesc = 1 };
+
+	if (model_is_packed(m) && known) {
+		u.id = m->chain[i].id;
+		u.ndesc = m->chain[i].ndirect;
+	}
+	m->lost |= model_is_packed(m) && !known;
+	m->owned[head] = true;
+	m->taken += u.ndesc;
+	m->flight[m->inflight++] = u;
+}
+
+/* The chain that was popped last was not. */
+void model_give_back(struct model *m)
+{
+	const struct model_used *u = &m->flight[--m->inflight];
+
+	m->owned[u->head] = false;
+	m->taken -= u->ndesc;
+}
+
+static void model_end_flight(struct model *m, unsigned int i)
+{
+	m->pending[m->npending++] = m->flight[i];
+	m->owned[m->flight[i].head] = false;
+	m->inflight--;
+	memmove(&m->flight[i], &m->flight[i + 1], (m->inflight - i) * sizeof(m->flight[0]));
+}
+
+/* Completes one of the chains that are not: number @nr, counted round and round. */
+u16 model_complete(struct model *m, unsigned int nr, u32 len)
+{
+	struct model_used *u = m->flight;
+	u16 head;
+
+	nr %= m->inflight - m->ndone;
+	for (; u->done || nr; u++)
+		nr -= !u->done;
+	head = u->head;
+	u->len = len;
+	if (!model_in_order(m)) {
+		model_end_flight(m, u - m->flight);
+		return head;
+	}
+	u->done = true;
+	for (m->ndone++; m->inflight && m->flight[0].done; m->ndone--)
+		model_end_flight(m, 0);
+	return head;
+}
+
 /* What was pending is in the ring. */
 void model_check_publish(const struct model *m)
 {
-	model_split_check_publish(m);
+	if (!model_is_packed(m))
+		model_split_check_publish(m);
+	else if (!m->lost)
+		model_packed_check_publish(m);
 }
 
-bool model_notify_needed(struct model *m)
+void model_published(struct model *m)
 {
-	return model_split_notify_needed(m);
+	unsigned int i, n = 0;
+
+	for (i = 0; i < m->npending; i++)
+		n += m->pending[i].ndesc;
+	m->taken -= n;
+	m->since += n;
+	m->npending = 0;
+}
+
+/* Would the driver like to be notified. */
+bool model_notify_needed(const struct model *m)
+{
+	return model_is_packed(m) ? model_packed_notify_needed(m) : model_split_notify_needed(m);
+}
+
+/* It was asked; what the driver wanted is still there. */
+void model_notified(struct model *m)
+{
+	if (model_is_packed(m) &&
+	    (!m->cfg.event_idx || (m->w->mem[WORLD_DRIVER].p[2] & 3) != 2))
+		return;
+	m->signalled = m->used;
+	m->signalled_valid = true;
+	m->since = 0;
 }
 
 /* Is something available that was not popped. */
 bool model_has_more(const struct model *m)
 {
-	return model_split_has_more(m);
+	return model_is_packed(m) ? model_packed_has_more(m) : model_split_has_more(m);
+}
+
+/* The driver can see that a kick is wanted. */
+void model_check_wish(const struct model *m)
+{
+	if (!m->cfg.event_idx)
+		return;
+	if (model_is_packed(m))
+		model_packed_check_wish(m);
+	else
+		model_split_check_wish(m);
 }

@@ -31,7 +31,7 @@ struct model_piece {
 /**
  * struct model_chain - a chain as it is in memory
  * @bad: why it is none; NULL: it is fine
- * @head: its identity
+ * @id: what the driver knows it by; split: its head
  * @ndirect: descriptors in the ring, as far as they are looked at
  * @ndesc: pieces of a buffer, as the driver sees it
  * @nsegs: pieces that neighbours in both address spaces are one of
@@ -42,7 +42,7 @@ struct model_piece {
  */
 struct model_chain {
 	const char *bad;
-	u16 head;
+	u16 id;
 	unsigned int ndirect;
 	unsigned int ndesc;
 	unsigned int nsegs;
@@ -52,10 +52,13 @@ struct model_chain {
 	struct model_piece piece[MODEL_PIECES];
 };
 
-/* A chain that was completed and not published. */
+/* A chain that is in flight, or completed and not published. */
 struct model_used {
 	u16 head;
+	u16 id;
+	u16 ndesc;	/* entries of the ring that it takes; split: 1 */
 	u32 len;
+	bool done;	/* in order: before its turn */
 };
 
 /**
@@ -66,12 +69,17 @@ struct model_used {
  * @used: next entry of the used ring
  * @avail_wrap: packed: the driver's wrap counter
  * @used_wrap: packed: the device's wrap counter
- * @owned: heads that are in flight
+ * @owned: heads that have an owner
+ * @flight: what was popped, in that order
  * @inflight: how many
+ * @ndone: how many of these wait for their turn
  * @pending: completed
  * @npending: how many
+ * @taken: entries of the ring that the driver has not got back
+ * @lost: packed: @taken isn't known, memory changed while it was read
  * @signalled: @used when it was asked last whether to notify
  * @signalled_valid: it was asked
+ * @since: packed: entries used since then
  * @chain: what the last model_pop() found
  */
 struct model {
@@ -82,11 +90,16 @@ struct model {
 	bool avail_wrap;
 	bool used_wrap;
 	bool owned[MODEL_NUM_MAX];
+	struct model_used flight[MODEL_NUM_MAX];
 	unsigned int inflight;
+	unsigned int ndone;
 	struct model_used pending[MODEL_NUM_MAX];
 	unsigned int npending;
+	unsigned int taken;
+	bool lost;
 	u16 signalled;
 	bool signalled_valid;
+	unsigned int since;
 	struct model_chain chain[MODEL_BATCH_MAX];
 };
 
@@ -94,9 +107,15 @@ void model_init(struct model *m, struct world *w, const struct pvring_config *cf
 int model_pop(struct model *m, unsigned int max);
 void model_check_pop(const struct model *m, const struct pvring_batch *b, int want,
 		     int got);
+void model_take(struct model *m, u16 head, unsigned int i, bool known);
+void model_give_back(struct model *m);
+u16 model_complete(struct model *m, unsigned int nr, u32 len);
 void model_check_publish(const struct model *m);
-bool model_notify_needed(struct model *m);
+void model_published(struct model *m);
+bool model_notify_needed(const struct model *m);
+void model_notified(struct model *m);
 bool model_has_more(const struct model *m);
+void model_check_wish(const struct model *m);
 
 /* For the formats. */
 void model_add(struct model *m, struct model_chain *c, u64 iova, u32 len, bool write);

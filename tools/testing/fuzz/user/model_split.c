@@ -95,7 +95,7 @@ static void split_parse(struct model *m, struct model_chain *c, u16 head)
 	struct split_desc d;
 
 	memset(c, 0, offsetof(struct model_chain, piece));
-	c->head = head;
+	c->id = head;
 	c->ndirect = split_count(m, head);
 	do {
 		if (idx >= m->cfg.num) {
@@ -122,14 +122,14 @@ static bool split_owned(const struct model *m, unsigned int n, u16 head)
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		if (m->chain[i].head == head)
+		if (m->chain[i].id == head)
 			return true;
 	return head < m->cfg.num && m->owned[head];
 }
 
 int model_split_pop(struct model *m, unsigned int max)
 {
-	unsigned int room = m->cfg.num - m->inflight - m->npending, n, i;
+	unsigned int room = m->cfg.num - m->taken, n, i;
 	const u8 *avail = split_area(m, WORLD_DRIVER);
 
 	m->chain[0].bad = NULL;
@@ -189,4 +189,12 @@ bool model_split_notify_needed(const struct model *m)
 bool model_split_has_more(const struct model *m)
 {
 	return split_avail_idx(m) != m->avail;
+}
+
+/* With an event index a kick is asked for at the next entry. */
+void model_split_check_wish(const struct model *m)
+{
+	u16 event = model_le16(split_area(m, WORLD_DEVICE) + 4 + 8 * m->cfg.num);
+
+	FUZZ_CHECK(event == m->avail, "the available event is %u, not %u", event, m->avail);
 }

@@ -25,7 +25,6 @@
  * @r: what happens
  * @b: room for pops
  * @made: @r and @b are there
- * @flight: heads in flight, in the order of their pops
  */
 struct fuzz_ring {
 	struct world w;
@@ -34,7 +33,6 @@ struct fuzz_ring {
 	struct pvring r;
 	struct pvring_batch *b;
 	bool made;
-	u16 flight[MODEL_NUM_MAX];
 };
 
 static struct fuzz_ring fuzz;
@@ -56,6 +54,9 @@ static void fuzz_read_config(struct fuzz_input *in, struct pvring_config *cfg)
 			.hdr_len = fuzz_u8(in) % (PVRING_HDR_MAX + 1),
 		},
 	};
+#ifdef FUZZ_IN_ORDER
+	cfg->in_order = bits & 8;
+#endif
 	if (bits & 1)
 		cfg->num = 1 + num % MODEL_NUM_MAX;
 }
@@ -78,11 +79,14 @@ static void fuzz_place(struct fuzz_ring *f, struct fuzz_input *in)
 	f->r.device = (uintptr_t)f->w.mem[WORLD_DEVICE].p;
 }
 
+/* As before a reset. */
 static void fuzz_drop_all(struct fuzz_ring *f)
 {
-	while (f->m.inflight)
-		pvring_forget(&f->r, f->flight[--f->m.inflight]);
-	memset(f->m.owned, 0, sizeof(f->m.owned));
+	unsigned int i;
+
+	for (i = 0; i < f->m.inflight; i++)
+		if (!f->m.flight[i].done)
+			pvring_forget(&f->r, f->m.flight[i].head);
 	FUZZ_CHECK(!f->r.inflight, "%u in flight", f->r.inflight);
 }
 
@@ -96,24 +100,28 @@ static void fuzz_unmake(struct fuzz_ring *f)
 	f->made = false;
 }
 
-/* Both sides at the same place, where the ring allows it. */
-static void fuzz_set_state(struct fuzz_ring *f, u16 idx, bool wrap)
+/* Both sides at the same place. */
+static void fuzz_set_state(struct fuzz_ring *f, u16 idx)
 {
-	struct pvring_state state = {
+	bool packed = f->m.cfg.format == PVRING_PACKED, wrap = !packed || idx & 0x8000;
+	struct pvring_state state;
+
+	if (packed)
+		idx %= f->m.cfg.num;
+	state = (struct pvring_state) {
 		.avail_idx = idx,
 		.used_idx = idx,
 		.avail_wrap = wrap,
 		.used_wrap = wrap,
 	};
-
 	pvring_set_state(&f->r, &state);
-	pvring_get_state(&f->r, &state);
-	f->m.avail = state.avail_idx;
-	f->m.used = state.used_idx;
-	f->m.avail_wrap = state.avail_wrap;
-	f->m.used_wrap = state.used_wrap;
-	f->m.signalled_valid = false;
-	guest_init(&f->g, &f->w, &f->m.cfg, state.avail_idx, state.avail_wrap);
+	f->m.avail = idx;
+	f->m.used = idx;
+	f->m.avail_wrap = wrap;
+	f->m.used_wrap = wrap;
+	guest_init(&f->g, &f->w, &f->m.cfg, idx, wrap);
+	if (!packed)
+		world_write(&f->w, f->w.mem[WORLD_DRIVER].p + 2, &idx, 2);
 }
 
 static void fuzz_make(struct fuzz_ring *f, struct fuzz_input *in)
@@ -137,9 +145,7 @@ static void fuzz_make(struct fuzz_ring *f, struct fuzz_input *in)
 
 	model_init(&f->m, &f->w, &cfg);
 	fuzz_place(f, in);
-	fuzz_set_state(f, idx, idx & 0x8000 || cfg.format == PVRING_SPLIT);
-	if (cfg.format == PVRING_SPLIT)
-		world_write(&f->w, f->w.mem[WORLD_DRIVER].p + 2, &f->m.avail, 2);
+	fuzz_set_state(f, idx);
 }
 
 /* A segment is guest memory, in one place, that the device may use so. */
@@ -177,14 +183,13 @@ static void fuzz_check_chain(struct fuzz_ring *f, const struct pvring_chain *c)
 	FUZZ_CHECK(c->hdr_len + out + in <= f->r.limits.max_bytes, "too many bytes");
 }
 
-static void fuzz_take(struct fuzz_ring *f, int n)
+static void fuzz_take(struct fuzz_ring *f, int n, bool known)
 {
 	int i;
 
 	for (i = 0; i < n; i++) {
 		fuzz_check_chain(f, &f->b->chain[i]);
-		f->m.owned[f->b->chain[i].head] = true;
-		f->flight[f->m.inflight++] = f->b->chain[i].head;
+		model_take(&f->m, f->b->chain[i].head, i, known);
 	}
 }
 
@@ -195,9 +200,9 @@ static void fuzz_check_position(struct fuzz_ring *f)
 	pvring_get_state(&f->r, &state);
 	f->m.avail = state.avail_idx;
 	f->m.avail_wrap = state.avail_wrap;
-	FUZZ_CHECK(f->r.inflight == f->m.inflight, "%u in flight, not %u", f->r.inflight,
-		   f->m.inflight);
-	FUZZ_CHECK(f->r.inflight + f->r.npending <= f->r.num, "more chains than descriptors");
+	FUZZ_CHECK(f->r.inflight == f->m.inflight - f->m.ndone, "%u in flight", f->r.inflight);
+	FUZZ_CHECK(f->r.npending == f->m.npending, "%u pending", f->r.npending);
+	FUZZ_CHECK(f->m.lost || f->m.taken <= f->r.num, "%u taken", f->m.taken);
 }
 
 static void fuzz_give_back(struct fuzz_ring *f, unsigned int from)
@@ -205,10 +210,8 @@ static void fuzz_give_back(struct fuzz_ring *f, unsigned int from)
 	unsigned int i;
 
 	pvring_unpop(&f->r, f->b, from);
-	for (i = f->b->n; i-- > from; ) {
-		f->m.inflight--;
-		f->m.owned[f->b->chain[i].head] = false;
-	}
+	for (i = f->b->n; i > from; i--)
+		model_give_back(&f->m);
 }
 
 /* @what: chains at most, and how many of them are given back. */
@@ -235,9 +238,9 @@ static void fuzz_pop(struct fuzz_ring *f, struct fuzz_input *in)
 		FUZZ_CHECK(faulty && f->r.fault.len && !f->r.fault.write, "fault of nothing");
 	else if (got < 0)
 		FUZZ_CHECK(got == -EINVAL && f->r.error, "error %d", got);
-	if (!f->g.changed && !faulty)
+	if (!f->g.changed && !faulty && !f->m.lost)
 		model_check_pop(&f->m, f->b, want, got);
-	fuzz_take(f, got);
+	fuzz_take(f, got, !f->g.changed && !f->m.lost);
 	fuzz_check_position(f);
 	FUZZ_CHECK(got > 0 || before == f->m.avail, "nothing popped, and gone on");
 
@@ -249,58 +252,39 @@ static void fuzz_pop(struct fuzz_ring *f, struct fuzz_input *in)
 	}
 }
 
-static u16 fuzz_remove_flight(struct fuzz_ring *f, u8 nr)
-{
-	unsigned int i = nr % f->m.inflight;
-	u16 head = f->flight[i];
-
-	f->m.inflight--;
-	memmove(&f->flight[i], &f->flight[i + 1], (f->m.inflight - i) * sizeof(head));
-	f->m.owned[head] = false;
-	return head;
-}
-
 static void fuzz_complete(struct fuzz_ring *f, struct fuzz_input *in)
 {
 	u8 nr = fuzz_u8(in);
 	u32 len = fuzz_u16(in);
-	u16 head;
 
-	if (!f->m.inflight)
+	if (!f->r.inflight)
 		return;
-	head = fuzz_remove_flight(f, nr);
-	pvring_complete(&f->r, head, len);
-	f->m.pending[f->m.npending++] = (struct model_used) { .head = head, .len = len };
+	pvring_complete(&f->r, model_complete(&f->m, nr, len), len);
 	fuzz_check_position(f);
 }
 
-static void fuzz_forget(struct fuzz_ring *f, struct fuzz_input *in)
+/* What the device may write into when it publishes. */
+static const struct world_mem *fuzz_used_area(struct fuzz_ring *f)
 {
-	u8 nr = fuzz_u8(in);
-
-	if (!f->m.inflight)
-		return;
-	pvring_forget(&f->r, fuzz_remove_flight(f, nr));
-	fuzz_check_position(f);
+	return &f->w.mem[f->m.cfg.format == PVRING_PACKED ? WORLD_DESC : WORLD_DEVICE];
 }
 
 static void fuzz_publish(struct fuzz_ring *f, struct fuzz_input *in)
 {
-	const struct world_mem *device = &f->w.mem[WORLD_DEVICE];
+	const struct world_mem *used = fuzz_used_area(f);
 	struct pvring_state state;
 
 	world_watch(&f->w);
 	guest_begin(&f->g);
 	FUZZ_CHECK(!pvring_publish(&f->r), "publish");
 	guest_end(&f->g);
-	world_unwatch(&f->w, device->p, device->len);
+	world_unwatch(&f->w, used->p, used->len);
 	if (f->m.npending)
 		model_check_publish(&f->m);
 	pvring_get_state(&f->r, &state);
 	f->m.used = state.used_idx;
 	f->m.used_wrap = state.used_wrap;
-	f->m.npending = 0;
-	FUZZ_CHECK(!f->r.npending, "%u not published", f->r.npending);
+	model_published(&f->m);
 	fuzz_check_position(f);
 }
 
@@ -315,27 +299,42 @@ static void fuzz_notify(struct fuzz_ring *f, struct fuzz_input *in)
 	guest_end(&f->g);
 	world_unwatch(&f->w, NULL, 0);
 	FUZZ_CHECK(got == 0 || got == 1, "notify: %d", got);
-	if (!f->g.changed)
+	if (!f->g.changed && !f->m.lost)
 		FUZZ_CHECK(got == want, "notify: %d, not %d", got, want);
-	f->m.signalled = f->m.used;
-	f->m.signalled_valid = true;
+	/* Where it isn't known what was seen, the next answer isn't either. */
+	if (f->g.changed)
+		f->m.lost |= f->m.cfg.format == PVRING_PACKED;
+	model_notified(&f->m);
 }
 
 static void fuzz_kicks(struct fuzz_ring *f, struct fuzz_input *in)
 {
 	const struct world_mem *device = &f->w.mem[WORLD_DEVICE];
-	bool enable = fuzz_u8(in) & 1, more;
-	int got;
+	bool enable = fuzz_u8(in) & 1;
+	int got, want;
 
 	world_watch(&f->w);
 	guest_begin(&f->g);
 	got = enable ? pvring_kicks_enable(&f->r) : pvring_kicks_disable(&f->r);
 	guest_end(&f->g);
 	world_unwatch(&f->w, device->p, device->len);
-	more = enable && model_has_more(&f->m);
 	FUZZ_CHECK(got == 0 || got == 1, "kicks: %d", got);
-	if (!f->g.changed)
-		FUZZ_CHECK(got == more, "kicks: %d, not %d", got, more);
+	if (f->g.changed)
+		return;
+	want = enable && model_has_more(&f->m);
+	FUZZ_CHECK(got == want, "kicks: %d, not %d", got, want);
+	if (enable)
+		model_check_wish(&f->m);
+}
+
+/* What a backend does all the time. */
+static void fuzz_turn(struct fuzz_ring *f, struct fuzz_input *in)
+{
+	fuzz_pop(f, in);
+	while (f->r.inflight)
+		fuzz_complete(f, in);
+	fuzz_publish(f, in);
+	fuzz_notify(f, in);
 }
 
 /* The table is replaced between two operations; the ring's areas stay where they are. */
@@ -348,13 +347,17 @@ static void fuzz_table(struct fuzz_ring *f, struct fuzz_input *in)
 
 static void fuzz_restart(struct fuzz_ring *f, struct fuzz_input *in)
 {
-	u16 idx = fuzz_u16(in);
+	struct pvring_config cfg = f->m.cfg;
+	struct pvring old = f->r;
 
 	fuzz_drop_all(f);
-	fuzz_publish(f, in);
-	fuzz_set_state(f, idx, idx & 0x8000 || f->m.cfg.format == PVRING_SPLIT);
-	if (f->m.cfg.format == PVRING_SPLIT)
-		world_write(&f->w, f->w.mem[WORLD_DRIVER].p + 2, &f->m.avail, 2);
+	pvring_destroy(&f->r);
+	FUZZ_CHECK(!pvring_init(&f->r, &cfg), "init");
+	f->r.desc = old.desc;
+	f->r.driver = old.driver;
+	f->r.device = old.device;
+	model_init(&f->m, &f->w, &cfg);
+	fuzz_set_state(f, fuzz_u16(in));
 }
 
 /* A copy from memory that isn't present; what comes next is the same once more. */
@@ -372,11 +375,13 @@ static void fuzz_move(struct fuzz_ring *f, struct fuzz_input *in)
 		return;
 	fuzz_publish(f, in);
 	pvring_get_state(&f->r, &state);
+	FUZZ_CHECK(state.avail_idx == f->m.avail && state.used_idx == f->m.used, "state");
 	pvring_destroy(&f->r);
 	FUZZ_CHECK(!pvring_init(&f->r, &f->m.cfg), "init");
 	fuzz_place(f, in);
 	pvring_set_state(&f->r, &state);
 	f->m.signalled_valid = false;
+	f->m.since = 0;
 }
 
 static void fuzz_op_write(struct fuzz_ring *f, struct fuzz_input *in)
@@ -397,7 +402,7 @@ static void fuzz_op_offer(struct fuzz_ring *f, struct fuzz_input *in)
 static void (*const fuzz_ops[])(struct fuzz_ring *f, struct fuzz_input *in) = {
 	fuzz_op_write, fuzz_op_offer, fuzz_pop, fuzz_complete, fuzz_publish, fuzz_notify,
 	fuzz_kicks, fuzz_op_arm, fuzz_table, fuzz_restart, fuzz_make, fuzz_fault, fuzz_move,
-	fuzz_forget, fuzz_op_offer, fuzz_pop,
+	fuzz_op_offer, fuzz_turn,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
