@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "model.h"
 #include "model_packed.h"
 #include "model_split.h"

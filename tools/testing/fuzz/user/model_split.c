@@ -2,6 +2,8 @@
 /* The split virtqueue, as virtio 1.4, 2.7 says. */
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "model_split.h"
 
 #define SPLIT_NEXT	1

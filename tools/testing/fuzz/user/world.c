@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "world.h"
 
 #define WORLD_RW	(PVMEM_READ | PVMEM_WRITE)
