@@ -16,7 +16,7 @@ RELEASE := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 OUT = $(CURDIR)/build/$(RELEASE)
 
-.PHONY: help modules modules_install tools tools_install clean need-kernel demo check lint bench soak
+.PHONY: help modules modules_install tools tools_install clean need-kernel demo check lint bench soak fuzz
 
 help:
 	@echo 'make modules [KVER=release | KDIR=dir]  build for a kernel, into build/<release>/'
@@ -34,6 +34,7 @@ help:
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench                              instructions per I/O, peer and ours'
 	@echo 'make soak [MINUTES=n]                   the tests that run longer'
+	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table node va pa'
 
 need-kernel:
 	@test -n '$(RELEASE)' || { \
@@ -82,3 +83,6 @@ bench:
 
 soak:
 	@tools/testing/check/soak.sh $(MINUTES)
+
+fuzz:
+	@tools/testing/fuzz/run.sh $(or $(MINUTES),10) $(T)

@@ -18,6 +18,7 @@ PARTS='
 harness         harness.sh
 lint            lint.sh
 unit            unit.sh
+fuzz            fuzz.sh
 build-6.1       build.sh 6.1
 build-6.12      build.sh 6.12
 build-7.2       build.sh 7.2

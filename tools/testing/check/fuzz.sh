@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The fuzzers of user space: the inputs that are kept, and as many new ones as fit in a minute on a
+# machine of the usual speed, the same ones every time.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../fuzz/lib.sh"
+
+# How many new inputs.
+RUNS_ring=100000
+RUNS_table=100000
+
+fuzz_part() {
+	local target=$1 log=$PART_LOGS/$2.libfuzzer rc=0
+
+	shift 2
+	fuzz_user "$target" "$log" "$@" || rc=$?
+	fuzz_told "$target" "$log"
+	[ "$rc" = 0 ] || tail -n 30 "$log"
+	return "$rc"
+}
+
+kept() {
+	local dir
+
+	dir=$(fuzz_seeds "$1")
+	fuzz_part "$1" "$1_kept" -runs=0 "$dir"
+}
+
+new() {
+	local dir runs=RUNS_$1
+
+	dir=$(fuzz_seeds "$1")
+	rm -rf "$FUZZ_OUT/grown-$1"
+	mkdir -p "$FUZZ_OUT/grown-$1"
+	fuzz_part "$1" "$1_new" -seed=1 -runs="${!runs}" "$FUZZ_OUT/grown-$1" "$dir"
+}
+
+part fuzz 5
+try build fuzz_build
+for target in $FUZZ_USER; do
+	try "${target}_kept" kept "$target"
+	try "${target}_new" new "$target"
+	grep -h '^[a-z]*: .*executions' "$PART_LOGS/${target}_new.log" | sed 's/^/# /' || true
+done
+ktap_finish
