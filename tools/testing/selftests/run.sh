@@ -23,9 +23,9 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	range_va range_pa range_none range_written file_va file_pa file_xfs file_tmpfs
 	store_loop store_nvme store_crypt store_raid store_thin
 	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
-	zone_va zone_pa scale netlink configfs loop"
+	zone_va zone_pa scale netlink configfs loop fuzz_va fuzz_pa"
 # What a kernel without vDPA has as well.
-NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
+NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_fuzz node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
 	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
@@ -211,6 +211,18 @@ part_node_bad() {
 
 part_node_scribble() {
 	on_node blk_scribble
+}
+
+part_node_fuzz() {
+	on_node blk_fuzz --queues 2 --num 64
+}
+
+part_fuzz_va() {
+	on_disk va blk_fuzz --num 64 -- queues=2
+}
+
+part_fuzz_pa() {
+	on_disk pa blk_fuzz --num 64 -- queues=2
 }
 
 # on_loop_device FILE_SYSTEM COMMAND...

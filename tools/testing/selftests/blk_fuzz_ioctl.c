@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Calls on a device, with arguments that are good, or nearly so, or not at all. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <linux/pvio_vhost_blk.h>
+
+#include "blk_fuzz.h"
+
+#define REGIONS_MAX	6
+#define KERNEL_SPACE	0xffff888000000000ull
+
+/* Anywhere but where nothing of the device may show up. */
+static uint64_t any_address(struct fuzz *f, struct prng *p)
+{
+	const struct gmem *m = prng_chance(p, 50) ? &f->e->b.mem : &f->mem;
+
+	switch (prng_range(p, 0, 4)) {
+	case 0:
+		return prng_next(p);
+	case 1:
+		return UINT64_MAX - prng_range(p, 0, 0x2000);
+	case 2:
+		return KERNEL_SPACE + prng_range(p, 0, 0x2000);
+	case 3:
+		return m->iova + m->size - prng_range(p, 0, 0x2000);
+	default:
+		return (uintptr_t)m->va + m->size - prng_range(p, 0, 0x2000);
+	}
+}
+
+uint64_t fuzz_ring_address(struct fuzz *f, struct prng *p, uint64_t real)
+{
+	uint64_t there = f->e->opts.name ? FUZZ_MEM_IOVA : (uintptr_t)f->mem.va;
+
+	switch (prng_range(p, 0, 7)) {
+	case 0:
+		return prng_next(p) & ~15ull;
+	case 1:
+		return real + 16 * prng_range(p, 0, 64);
+	case 2:
+		return there + FUZZ_MEM_SIZE - 16 * prng_range(p, 0, 4096);
+	case 3:
+		return KERNEL_SPACE;
+	case 4:
+		return any_address(f, p) & ~15ull;
+	case 5:
+		return there + (prng_next(p) & (FUZZ_MEM_SIZE - 16));
+	default:
+		return real;
+	}
+}
+
+static int any_fd(struct fuzz *f, struct prng *p)
+{
+	const struct blk *b = &f->e->b;
+	const struct ring *r = &b->rings[fuzz_queue(f, p)];
+
+	switch (prng_range(p, 0, 7)) {
+	case 0:
+		return -1;
+	case 1:
+		return prng_chance(p, 50) ? 1000 : -2;
+	case 2:
+		return f->v.fd;
+	case 3:
+		return b->store_fd;
+	case 4:
+		return b->config_fd;
+	case 5:
+		return r->kick_fd;
+	default:
+		return r->call_fd;
+	}
+}
+
+static void vring_file(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	static const unsigned long calls[] = {
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+	};
+	struct vhost_vring_file file = { .index = fuzz_queue(f, p), .fd = any_fd(f, p) };
+	int fresh = -1;
+
+	/* One that is gone as soon as it is set. */
+	if (prng_chance(p, 30)) {
+		fresh = eventfd(prng_range(p, 0, 1), EFD_NONBLOCK | EFD_CLOEXEC);
+		file.fd = fresh;
+	}
+	vhost_ioctl(v, calls[prng_range(p, 0, 2)], &file);
+	if (fresh >= 0)
+		close(fresh);
+}
+
+static void vring_back(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	unsigned int q = fuzz_queue(f, p);
+	const struct ring *r = &f->e->b.rings[q];
+
+	vhost_set_vring_kick(v, q, r->kick_fd);
+	vhost_set_vring_call(v, q, r->call_fd);
+}
+
+static void vring_state(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	unsigned int q = fuzz_queue(f, p), base;
+
+	switch (prng_range(p, 0, 3)) {
+	case 0:
+		vhost_set_vring_num(v, q, prng_chance(p, 70) ? 1u << prng_range(p, 0, 16) :
+					  prng_next(p));
+		break;
+	case 1:
+		vhost_set_vring_num(v, q, f->e->b.num);
+		break;
+	case 2:
+		vhost_set_vring_base(v, q, prng_chance(p, 70) ? prng_range(p, 0, 0xffff) :
+					   prng_next(p));
+		break;
+	default:
+		vhost_get_vring_base(v, q, &base);
+	}
+}
+
+/* Regions of what there is, or near it; now and then none. */
+static void mem_table(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	const struct gmem *all[] = { &f->e->b.mem, &f->mem };
+	struct vhost_memory *m;
+	unsigned int i, n = prng_range(p, 0, REGIONS_MAX);
+
+	m = calloc(1, sizeof(*m) + REGIONS_MAX * sizeof(m->regions[0]));
+	if (!m)
+		return;
+	m->nregions = prng_chance(p, 98) ? n : prng_next(p);
+	for (i = 0; i < n; i++) {
+		const struct gmem *g = all[i % 2];
+		size_t off = prng_chance(p, 60) ? 0 : prng_range(p, 0, g->size - 1);
+		struct vhost_memory_region *r = &m->regions[i];
+
+		r->guest_phys_addr = g->iova + off + (i / 2) * 0x10000000000ull;
+		r->userspace_addr = (uintptr_t)g->va + off;
+		r->memory_size = prng_chance(p, 80) ? g->size - off : prng_range(p, 0, g->size);
+		if (prng_chance(p, 3))
+			r->memory_size = prng_next(p);
+		if (prng_chance(p, 3))
+			r->userspace_addr = any_address(f, p);
+	}
+	vhost_ioctl(v, VHOST_SET_MEM_TABLE, m);
+	free(m);
+}
+
+/* What the client believes in. */
+static void mem_back(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	const struct gmem *all[] = { &f->e->b.mem, &f->mem };
+	struct vhost_memory *m = calloc(1, sizeof(*m) + 2 * sizeof(m->regions[0]));
+
+	if (!m)
+		return;
+	m->nregions = 2;
+	for (int i = 0; i < 2; i++) {
+		m->regions[i].guest_phys_addr = all[i]->iova;
+		m->regions[i].userspace_addr = (uintptr_t)all[i]->va;
+		m->regions[i].memory_size = all[i]->size;
+	}
+	vhost_ioctl(v, VHOST_SET_MEM_TABLE, m);
+	free(m);
+}
+
+static void iotlb(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	const struct gmem *all[] = { &f->mem, &f->mem, &f->e->b.mem };
+	const struct gmem *g = all[prng_range(p, 0, 2)];
+	size_t off = prng_range(p, 0, g->size / 4096 - 1) * 4096;
+	struct vhost_iotlb_msg msg = {
+		.iova = g->iova + off,
+		.size = prng_chance(p, 50) ? g->size - off : 4096,
+		.uaddr = (uintptr_t)g->va + off,
+		.perm = prng_range(p, 0, 3),
+		.type = prng_range(p, 1, 6),
+	};
+
+	if (prng_chance(p, 5))
+		msg.iova = any_address(f, p);
+	if (prng_chance(p, 5))
+		msg.size = prng_next(p) >> prng_range(p, 0, 63);
+	if (prng_chance(p, 5))
+		msg.uaddr = any_address(f, p);
+	vhost_iotlb_send(v, &msg, prng_chance(p, 90) ? 0 : prng_range(p, 0, 3));
+}
+
+static void iotlb_back(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	const struct gmem *g = prng_chance(p, 50) ? &f->e->b.mem : &f->mem;
+
+	vhost_unmap_gmem(v, g);
+	vhost_map_gmem(v, g);
+}
+
+static void config(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	uint8_t buf[64] = { };
+	uint32_t off = prng_chance(p, 80) ? prng_range(p, 0, 96) : prng_next(p);
+	uint32_t len = prng_range(p, 0, sizeof(buf));
+
+	buf[0] = prng_next(p);
+	if (prng_chance(p, 50))
+		vdpa_get_config(v, off, buf, len);
+	else
+		vdpa_set_config(v, off, buf, len);
+	vdpa_set_config_call(v, any_fd(f, p));
+}
+
+/*
+ * Any call with any argument. What would end the device for good, as a VMM may, is among them. New
+ * ioctls need a place here.
+ */
+static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	static const unsigned long calls[] = {
+		VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_OWNER, VHOST_RESET_OWNER,
+		VHOST_SET_MEM_TABLE, VHOST_SET_LOG_BASE, VHOST_SET_LOG_FD, VHOST_SET_VRING_NUM,
+		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_BASE, VHOST_GET_VRING_BASE,
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+		VHOST_SET_VRING_ENDIAN, VHOST_GET_VRING_ENDIAN, VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
+		VHOST_GET_VRING_BUSYLOOP_TIMEOUT, VHOST_SET_BACKEND_FEATURES,
+		VHOST_GET_BACKEND_FEATURES, VHOST_VDPA_GET_STATUS, VHOST_VDPA_GET_CONFIG,
+		VHOST_VDPA_SET_CONFIG, VHOST_VDPA_SET_VRING_ENABLE, VHOST_VDPA_GET_VRING_NUM,
+		VHOST_VDPA_GET_IOVA_RANGE, VHOST_BLK_SET_SERIAL, VHOST_BLK_SET_LIFETIME,
+		VHOST_SET_NWORKERS, _IOR(VHOST_VIRTIO, 0x8, uint32_t),
+		_IOW(VHOST_VIRTIO, 0x9, uint32_t), _IOW(VHOST_VIRTIO, 0x15, uint64_t),
+		_IOWR(VHOST_VIRTIO, 0x16, uint64_t), _IOWR(VHOST_VIRTIO, 0x83, uint64_t),
+	};
+	unsigned long call = calls[prng_range(p, 0, sizeof(calls) / sizeof(*calls) - 1)];
+	uint64_t room[64];
+	void *arg = room;
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		room[i] = prng_chance(p, 50) ? prng_range(p, 0, 8) : prng_next(p);
+	((struct vhost_vring_file *)room)->fd = any_fd(f, p);
+	if (prng_chance(p, 50))
+		((uint32_t *)room)[0] = fuzz_queue(f, p);
+	if (prng_chance(p, 10))
+		arg = (void *)(uintptr_t)any_address(f, p);
+	if (prng_chance(p, 2))
+		call = _IOC(prng_range(p, 0, 3), VHOST_VIRTIO, prng_range(p, 0, 255),
+			    8 * prng_range(p, 0, 16));
+	vhost_ioctl(v, call, arg);
+}
+
+const struct fuzz_op fuzz_ioctl_ops[] = {
+	{ "queue's file", FUZZ_ANY | FUZZ_BESIDE, vring_file },
+	{ "queue's file back", FUZZ_ANY | FUZZ_BESIDE, vring_back },
+	{ "queue's state", FUZZ_ANY | FUZZ_BESIDE, vring_state },
+	{ "memory table", FUZZ_NODE | FUZZ_BESIDE, mem_table },
+	{ "memory back", FUZZ_NODE | FUZZ_BESIDE, mem_back },
+	{ "iotlb", FUZZ_VDPA | FUZZ_BESIDE, iotlb },
+	{ "iotlb back", FUZZ_VDPA | FUZZ_BESIDE, iotlb_back },
+	{ "config", FUZZ_ANY | FUZZ_BESIDE, config },
+	{ "any ioctl", FUZZ_ANY | FUZZ_BESIDE, any_ioctl },
+};
+
+const unsigned int fuzz_ioctl_count = sizeof(fuzz_ioctl_ops) / sizeof(*fuzz_ioctl_ops);
