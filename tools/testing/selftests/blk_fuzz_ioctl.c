@@ -234,15 +234,18 @@ static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
 		_IOWR(VHOST_VIRTIO, 0x16, uint64_t), _IOWR(VHOST_VIRTIO, 0x83, uint64_t),
 	};
 	unsigned long call = calls[prng_range(p, 0, sizeof(calls) / sizeof(*calls) - 1)];
-	uint64_t room[64];
-	void *arg = room;
+	union {
+		uint64_t words[64];
+		struct vhost_vring_file file;
+	} room;
+	void *arg = &room;
 	unsigned int i;
 
 	for (i = 0; i < 64; i++)
-		room[i] = prng_chance(p, 50) ? prng_range(p, 0, 8) : prng_next(p);
-	((struct vhost_vring_file *)room)->fd = any_fd(f, p);
+		room.words[i] = prng_chance(p, 50) ? prng_range(p, 0, 8) : prng_next(p);
+	room.file.fd = any_fd(f, p);
 	if (prng_chance(p, 50))
-		((uint32_t *)room)[0] = fuzz_queue(f, p);
+		room.file.index = fuzz_queue(f, p);
 	if (prng_chance(p, 10))
 		arg = (void *)(uintptr_t)any_address(f, p);
 	if (prng_chance(p, 2))

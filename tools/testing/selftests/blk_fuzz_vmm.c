@@ -173,7 +173,7 @@ static void ring_back(struct fuzz *f, const struct vhost *v, struct prng *p)
 
 static void status(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
-	vdpa_set_status(v, prng_chance(p, 50) ? 1 << prng_range(p, 0, 7) : prng_next(p));
+	vdpa_set_status(v, prng_chance(p, 50) ? BIT(prng_range(p, 0, 7)) : prng_next(p));
 }
 
 static void suspend(struct fuzz *f, const struct vhost *v, struct prng *p)
