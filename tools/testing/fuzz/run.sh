@@ -44,10 +44,12 @@ run_kernel() {
 
 	"$VM_DIR/run.sh" --kernel debug --payload "$STAGE/." --script check/fuzz.sh --out "$out" \
 		-- "$MINUTES" "${SEED:-1}" "${KERNEL_TARGETS[@]}" >"$LOGS/fuzz/debug.ktap" || rc=$?
-	grep -E '^# (node|va|pa): |^not ok' "$LOGS/fuzz/debug.ktap" || true
+	for target in "${KERNEL_TARGETS[@]}"; do
+		grep "^# $target: " "$LOGS/fuzz/debug.ktap" | tail -n 1 | cut -c3-
+	done
 	if [ "$rc" != 0 ]; then
-		echo "debug kernel: found something (status $rc): logs ${out#"$TOP_DIR"/}," \
-			"again by the seed and step there"
+		echo "debug kernel: found something (status $rc), logs ${out#"$TOP_DIR"/}; the last was" \
+			"blk_fuzz $(sed -n 's/^.*# round //p' "$LOGS/fuzz/debug.ktap" | tail -n 1)"
 	fi
 	return "$rc"
 }

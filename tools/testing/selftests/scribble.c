@@ -124,7 +124,7 @@ void scribble_stroke(struct scribbler *s, struct prng *p)
 	struct ring *r = &s->e->b.rings[prng_range(p, 0, s->e->b.nqueues - 1)];
 	unsigned int target = 1u << prng_range(p, 0, 4);
 
-	if (!(s->targets & target))
+	if (!(s->targets & target) || (target == TARGET_TABLE && !r->tables))
 		return;
 	if (target == TARGET_DESC)
 		scribble_desc(s, p, &r->desc[prng_range(p, 0, 3 * SCRIBBLE_DEPTH) % r->num]);

@@ -16,9 +16,9 @@ PLACES='
 6.12,7.2	io_small_ring bad_4k io_va bad_va io_readonly range_va zone_va
 7.2		node_fio_file node_store_loop node_store_crypt pvioctl
 7.2		scale crash_pa race_raid_file file_tmpfs io_large_ring io_many_queues
-7.2		loop lifecycle_va scribble_va file_va bad_slow
+7.2		loop lifecycle_va scribble_va file_va bad_slow fuzz_va
 7.2,debug	file_pa range_pa
-debug		lifecycle_pa scribble_pa
+debug		lifecycle_pa scribble_pa fuzz_pa
 6.1,6.12	node_crash node_race_nvme race_control_nvme
 6.1,7.2		node_race_raid_file node_io_small_ring
 none		node_fio_loop node_fio_tmpfs'
