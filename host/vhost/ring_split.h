@@ -203,7 +203,9 @@ static __always_inline int pvsplit_read_table(struct pvring *r,
 				     "indirect table outside of the mapped memory");
 
 	for (i = 0; i < n; i++) {
-		err = pvmem_copy_from(kind, (void *)b->table + done,
+		u32 at = array_index_nospec(done, PVSPLIT_DESC_SIZE * b->max_table);
+
+		err = pvmem_copy_from(kind, (void *)b->table + at,
 				      seg[i].addr, seg[i].len);
 		if (err == -EAGAIN)
 			return pvring_fault(r, seg[i].addr, seg[i].len, false);
@@ -263,9 +265,10 @@ static __always_inline int pvsplit_pull_header(struct pvring *r,
 	while (c->hdr_len < want) {
 		struct pvmem_seg *s = c->seg;
 		u32 part = min_t(u32, want - c->hdr_len, s->len);
+		u32 at = array_index_nospec((u32)c->hdr_len, PVRING_HDR_MAX);
 		int err;
 
-		err = pvmem_copy_from(kind, c->hdr + c->hdr_len, s->addr, part);
+		err = pvmem_copy_from(kind, c->hdr + at, s->addr, part);
 		if (err == -EAGAIN)
 			return pvring_fault(r, s->addr, part, false);
 		if (err)
