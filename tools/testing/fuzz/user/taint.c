@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sanitizer/common_interface_defs.h>
 #include <sanitizer/dfsan_interface.h>
+
+#include <linux/compiler.h>
 
 #include "input.h"
 
@@ -19,9 +22,10 @@ static const void *taint_places[TAINT_PLACES];
 static unsigned int taint_nplaces;
 static unsigned long taint_indices, taint_reads;
 
-/* Each place is told once; the script that runs this finds its line. */
-static void taint_found(const char *what, const void *pc)
+/* Each place is told once. */
+static void taint_found(const char *what, void *pc)
 {
+	char where[256];
 	unsigned int i;
 
 	for (i = 0; i < taint_nplaces; i++)
@@ -30,7 +34,8 @@ static void taint_found(const char *what, const void *pc)
 	if (taint_nplaces == TAINT_PLACES)
 		return;
 	taint_places[taint_nplaces++] = pc;
-	printf("%s %p\n", what, pc);
+	__sanitizer_symbolize_pc((char *)pc - 1, "%f %s:%l", where, sizeof(where));
+	printf("%s in %s\n", what, where);
 }
 
 /* The compiler puts it before each use of an index in the engine. */
@@ -42,7 +47,6 @@ void __dfsw___sanitizer_cov_trace_gep(uintptr_t index, dfsan_label label)
 		taint_found("index", __builtin_return_address(0));
 }
 
-void fuzz_taint(const volatile void *from, void *val, size_t len);
 void fuzz_taint(const volatile void *from, void *val, size_t len)
 {
 	uintptr_t addr = (uintptr_t)from;
