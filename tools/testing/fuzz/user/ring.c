@@ -172,7 +172,7 @@ static void fuzz_check_chain(struct fuzz_ring *f, const struct pvring_chain *c)
 
 	FUZZ_CHECK(c->head < f->r.num && !f->m.owned[c->head], "head %u has an owner", c->head);
 	FUZZ_CHECK(c->hdr_len <= f->r.limits.hdr_len, "a header of %u bytes", c->hdr_len);
-	FUZZ_CHECK(!segs || (c->seg >= f->b->seg && c->seg + segs <= f->b->seg + f->b->nseg),
+	FUZZ_CHECK(!segs || (c->seg >= f->b->seg && c->seg + segs <= f->b->seg + f->b->max_seg),
 		   "segments outside of the batch");
 	for (i = 0; i < segs; i++) {
 		fuzz_check_seg(f, &c->seg[i], i < c->nout ? PVMEM_READ : PVMEM_WRITE);
