@@ -17,11 +17,13 @@ esac
 USER_TARGETS=() KERNEL_TARGETS=()
 [ $# -gt 0 ] || read -r -a TARGETS <<<"$FUZZ_USER $KERNEL"
 for target in "${@:-${TARGETS[@]}}"; do
-	case " $FUZZ_USER | $KERNEL " in
-	*" $target "*" | "*) USER_TARGETS+=("$target") ;;
-	*" | "*" $target "*) KERNEL_TARGETS+=("$target") ;;
-	*) die "no target is called $target; there are: $FUZZ_USER $KERNEL" ;;
-	esac
+	if [[ " $FUZZ_USER " = *" $target "* ]]; then
+		USER_TARGETS+=("$target")
+	elif [[ " $KERNEL " = *" $target "* ]]; then
+		KERNEL_TARGETS+=("$target")
+	else
+		die "no target is called $target; there are: $FUZZ_USER $KERNEL"
+	fi
 done
 
 run_user() {
