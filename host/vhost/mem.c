@@ -4,6 +4,7 @@
  * translate to. A table is filled, sealed, and never changes again; an update
  * is a new table. Nothing here knows who looks a table up, or when.
  */
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -24,6 +25,7 @@
  */
 struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 {
+	static atomic64_t ids = ATOMIC64_INIT(0);
 	struct pvmem_table *t;
 
 	t = kvzalloc(struct_size(t, region, max), GFP_KERNEL_ACCOUNT);
@@ -31,6 +33,7 @@ struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 		return NULL;
 
 	refcount_set(&t->ref, 1);
+	t->id = atomic64_inc_return(&ids);
 	t->kind = kind;
 	t->max = max;
 	return t;
@@ -214,3 +217,27 @@ int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 	return n;
 }
 EXPORT_SYMBOL_GPL(pvmem_translate);
+
+/**
+ * pvmem_first_missing() - where a translation failed
+ * @t: a sealed table
+ * @iova: first I/O virtual address of what pvmem_translate() refused
+ * @perm: what it was asked for
+ *
+ * Context: any; takes no lock.
+ * Return: the first address from @iova on that lies in no region, or in one
+ * without @perm; 0 where all up to the last address can be had.
+ */
+u64 pvmem_first_missing(const struct pvmem_table *t, u64 iova, u32 perm)
+{
+	const struct pvmem_region *r;
+
+	do {
+		r = pvmem_table_find(t, iova);
+		if (!r || (r->perm & perm) != perm)
+			break;
+		iova = r->last + 1;
+	} while (iova);
+	return iova;
+}
+EXPORT_SYMBOL_GPL(pvmem_first_missing);

@@ -45,16 +45,20 @@ struct pvmem_region {
 /**
  * struct pvmem_table - guest memory as one device sees it
  * @ref: references; the last one drops the pages
+ * @id: no other table has, or ever had, the same; not 0
  * @kind: what the addresses mean
  * @sealed: sorted and checked; from now on immutable
+ * @misses: what is not in it may be asked for
  * @max: room in @region
  * @nregions: regions in use
  * @region: sorted by @start once sealed, without overlap
  */
 struct pvmem_table {
 	refcount_t ref;
+	u64 id;
 	enum pvmem_kind kind;
 	bool sealed;
+	bool misses;
 	unsigned int max;
 	unsigned int nregions;
 	struct pvmem_region region[];
@@ -82,6 +86,7 @@ const struct pvmem_region *pvmem_table_find(const struct pvmem_table *t,
 					    u64 iova);
 int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 		    struct pvmem_seg *seg, unsigned int max);
+u64 pvmem_first_missing(const struct pvmem_table *t, u64 iova, u32 perm);
 
 int pvmem_table_hold_pages(struct pvmem_table *t,
 			   const struct pvmem_table *old);

@@ -493,7 +493,7 @@ static void pvmodel_hand_over(struct pvmodel *m)
 	r->desc = old.desc;
 	r->driver = old.driver;
 	r->device = old.device;
-	pvring_set_state(r, &state);
+	KUNIT_ASSERT_EQ(m->d->test, pvring_set_state(r, &state), 0);
 	m->signalled_valid = false;
 	m->asleep = false;
 }

@@ -85,6 +85,7 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 {
 	vq->dev = dev;
 	vq->index = index;
+	vq->state = pvring_first_state;
 	mutex_init(&vq->lock);
 	mutex_init(&vq->mem_lock);
 	spin_lock_init(&vq->call_lock);
@@ -113,17 +114,23 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 	err = vq->batch ? -EBUSY : pvring_init(&vq->ring, &vq->config);
 	if (err)
 		goto out;
-	pvring_set_state(&vq->ring, &vq->state);
+	err = pvring_set_state(&vq->ring, &vq->state);
+	if (err)
+		goto err_state;
 
 	vq->batch = pvring_batch_alloc(PVDEV_BATCH, &vq->config.limits);
 	if (!vq->batch) {
-		pvring_destroy(&vq->ring);
 		err = -ENOMEM;
+		goto err_state;
 	}
 	vq->broken = false;
 out:
 	mutex_unlock(&vq->lock);
 	return err;
+
+err_state:
+	pvring_destroy(&vq->ring);
+	goto out;
 }
 
 static void pvdev_vq_free_ring(struct pvdev_vq *vq)
@@ -148,7 +155,7 @@ static void pvdev_vq_free_ring(struct pvdev_vq *vq)
  *
  * Context: &pvdev.control held.
  * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
- * out of range, -EOWNERDEAD where the worker's thread is gone, -ENOMEM.
+ * out of range or an index that is, -EOWNERDEAD where the worker's thread is gone, -ENOMEM.
  */
 int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w)
 {
@@ -352,7 +359,7 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	vq->config = (struct pvring_config) { };
 	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->direct = false;
-	vq->state = (struct pvring_state) { };
+	vq->state = pvring_first_state;
 	mutex_unlock(&vq->lock);
 
 	pvdev_vq_set_call(vq, NULL, NULL);
@@ -441,7 +448,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_set_areas);
  * @state: from pvdev_vq_get_state(), or from the VMM: any value is safe
  *
  * Context: &pvdev.control held.
- * Return: 0, or -EBUSY for a queue with chains in flight.
+ * Return: 0; -EBUSY for a queue with chains in flight, -EINVAL for an index that
+ * a started one doesn't have. One that isn't started judges at its start.
  */
 int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
 {
@@ -453,7 +461,7 @@ int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
 	if (vq->running || vq->ring.inflight || vq->ring.npending)
 		err = -EBUSY;
 	else if (vq->batch)
-		pvring_set_state(&vq->ring, state);
+		err = pvring_set_state(&vq->ring, state);
 	else
 		vq->state = *state;
 	mutex_unlock(&vq->lock);

@@ -31,12 +31,14 @@ static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 			      const struct pvmem_table *table,
 			      struct pvmem_map *map)
 {
-	static const u32 perm[PVDEV_AREAS] = {
-		[PVDEV_DESC] = PVMEM_READ,
+	const struct pvring *r = &vq->ring;
+	/* In a packed ring chains come back where they came from. */
+	const u32 perm[PVDEV_AREAS] = {
+		[PVDEV_DESC] = r->format == PVRING_PACKED ?
+			       PVMEM_READ | PVMEM_WRITE : PVMEM_READ,
 		[PVDEV_DRIVER] = PVMEM_READ,
 		[PVDEV_DEVICE] = PVMEM_WRITE,
 	};
-	const struct pvring *r = &vq->ring;
 	const size_t size[PVDEV_AREAS] = {
 		[PVDEV_DESC] = pvring_desc_size(r->format, r->num),
 		[PVDEV_DRIVER] = pvring_driver_size(r->format, r->num),
