@@ -40,7 +40,7 @@
 #define PVTEST_TINY_NUM	64
 
 #define PVTEST_RAM_MAX	512
-#define PVTEST_PIECES	8
+#define PVTEST_PIECES	16
 
 struct pvtest_desc {
 	__le64 addr;

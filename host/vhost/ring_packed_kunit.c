@@ -31,8 +31,8 @@ static struct pvtest_ring *pvtest_packed_make(struct kunit *test, unsigned int n
 
 static void pvtest_packed_untouched(struct pvtest_ring *d, u16 last_avail)
 {
-	pvtest_expect_untouched(d, last_avail);
 	KUNIT_EXPECT_EQ(d->test, pvtest_pop(d), 0);
+	pvtest_expect_untouched(d, last_avail);
 }
 
 static void pvtest_packed_expect_used(struct pvtest_ring *d, u16 id, u32 len,
