@@ -90,7 +90,7 @@ static int set_vring(struct blk *b, unsigned int q)
 	int err = vhost_set_vring_num(&b->v, q, r->num);
 
 	if (!err)
-		err = vhost_set_vring_base(&b->v, q, r->avail_idx);
+		err = vhost_set_vring_base(&b->v, q, ring_base(r));
 	if (!err)
 		err = chr_blk_place(b, q, r->desc_iova, r->avail_iova, r->used_iova);
 	if (!err)

@@ -114,7 +114,7 @@ int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring
 	int err = vhost_set_vring_num(v, queue, r->num);
 
 	if (!err)
-		err = vhost_set_vring_base(v, queue, r->avail_idx);
+		err = vhost_set_vring_base(v, queue, ring_base(r));
 	if (!err)
 		err = vhost_set_vring_addr(v, queue, r->desc_iova, r->avail_iova, r->used_iova);
 	if (!err)

@@ -30,6 +30,8 @@ static const struct option options[] = {
 	{ "rounds", required_argument, NULL, 'R' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "record", required_argument, NULL, 'c' },
+	{ "packed", no_argument, NULL, 'p' },
+	{ "in-order", no_argument, NULL, 'O' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -38,7 +40,8 @@ static void die_of_usage(const char *program)
 	fprintf(stderr,
 		"usage: %s --dev NAME | --node PATH --store PATH [--back PATH] [--mem va|pa]\n"
 		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--only TEST]\n"
-		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n",
+		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n"
+		"       [--packed] [--in-order]\n",
 		program);
 	exit(2);
 }
@@ -108,6 +111,12 @@ void env_parse(struct env *e, int argc, char **argv)
 			break;
 		case 'c':
 			e->record = optarg;
+			break;
+		case 'p':
+			e->opts.with |= BIT(VIRTIO_F_RING_PACKED);
+			break;
+		case 'O':
+			e->opts.with |= BIT(VIRTIO_F_IN_ORDER);
 			break;
 		default:
 			die_of_usage(argv[0]);

@@ -17,7 +17,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
-VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
+VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
 	range_va range_pa range_none range_written file_va file_pa file_xfs file_tmpfs
@@ -25,7 +25,7 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
 	zone_va zone_pa scale netlink configfs loop"
 # What a kernel without vDPA has as well.
-NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_range
+NODE="node node_io node_io_packed node_io_order node_io_packed_order node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
 	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
@@ -87,6 +87,14 @@ part_io_va() {
 
 part_io_pa() {
 	on_disk pa blk_io --serial "$SERIAL" -- queues=4
+}
+
+part_io_packed_va() {
+	on_disk va blk_io --packed -- queues=2
+}
+
+part_io_packed_pa() {
+	on_disk pa blk_io --packed --in-order -- queues=2
 }
 
 part_io_4k() {
@@ -195,6 +203,18 @@ part_node_netlink() {
 
 part_node_io() {
 	on_node blk_io --serial "$SERIAL"
+}
+
+part_node_io_packed() {
+	on_node blk_io --packed
+}
+
+part_node_io_order() {
+	on_node blk_io --in-order
+}
+
+part_node_io_packed_order() {
+	on_node blk_io --packed --in-order
 }
 
 part_node_io_small_ring() {
