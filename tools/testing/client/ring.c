@@ -100,9 +100,12 @@ void ring_destroy(struct ring *r)
 
 unsigned int ring_base(const struct ring *r)
 {
-	unsigned int half = r->avail_idx | (r->avail_wrap ? 0x8000 : 0);
+	return r->packed ? ring_packed_base(r->avail_idx, r->avail_wrap) : r->avail_idx;
+}
 
-	return r->packed ? half | half << 16 : r->avail_idx;
+unsigned int ring_device_base(const struct ring *r)
+{
+	return r->packed ? ring_packed_device_base(r) : (uint16_t)(r->used_idx + ring_pending(r));
 }
 
 void ring_raw_desc(struct vring_desc *d, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)

@@ -116,6 +116,8 @@ void ring_restart(struct ring *r, uint16_t base);
 
 /* Where both sides are, with nothing in flight, as VHOST_SET_VRING_BASE wants it. */
 unsigned int ring_base(const struct ring *r);
+/* The same of a device that has nothing in flight, and used what it has used. */
+unsigned int ring_device_base(const struct ring *r);
 
 /*
  * Adds a chain and puts its head into the available ring, unseen by the device until

@@ -3,7 +3,7 @@
 
 #define F_AVAIL		(1 << VRING_PACKED_DESC_F_AVAIL)
 #define F_USED		(1 << VRING_PACKED_DESC_F_USED)
-#define WRAP		(1 << VRING_PACKED_EVENT_F_WRAP_CTR)
+#define WRAP		(1u << VRING_PACKED_EVENT_F_WRAP_CTR)
 
 static void store_flags(struct ring_packed_desc *d, uint16_t flags)
 {
@@ -95,22 +95,48 @@ static unsigned int chain_len(const struct ring *r, uint32_t id)
 	return id < r->num && r->slots[id].token ? r->slots[id].count : 1;
 }
 
-uint16_t ring_packed_pending(const struct ring *r)
+/* Goes over what the device has used and nobody took; returns how many chains. */
+static uint16_t walk_used(const struct ring *r, uint16_t *idx, bool *wrap)
 {
 	unsigned int done = 0, most = r->num - r->free_count;
-	uint16_t idx = r->used_idx, n = 0;
-	bool wrap = r->used_wrap;
+	uint16_t n = 0;
 	int id;
 
+	*idx = r->used_idx;
+	*wrap = r->used_wrap;
 	while (done < most) {
-		id = used_id(r, idx, wrap);
+		id = used_id(r, *idx, *wrap);
 		if (id < 0)
 			break;
 		n++;
 		done += chain_len(r, id);
-		advance(r, &idx, &wrap, chain_len(r, id));
+		advance(r, idx, wrap, chain_len(r, id));
 	}
 	return n;
+}
+
+uint16_t ring_packed_pending(const struct ring *r)
+{
+	uint16_t idx;
+	bool wrap;
+
+	return walk_used(r, &idx, &wrap);
+}
+
+unsigned int ring_packed_base(uint16_t idx, bool wrap)
+{
+	unsigned int half = idx | (wrap ? WRAP : 0);
+
+	return half | half << 16;
+}
+
+unsigned int ring_packed_device_base(const struct ring *r)
+{
+	uint16_t idx;
+	bool wrap;
+
+	walk_used(r, &idx, &wrap);
+	return ring_packed_base(idx, wrap);
 }
 
 uint32_t ring_packed_next_used(struct ring *r, uint32_t *len)

@@ -5,6 +5,8 @@
 
 #include "ring.h"
 
+unsigned int ring_packed_base(uint16_t idx, bool wrap);
+unsigned int ring_packed_device_base(const struct ring *r);
 void ring_packed_restart(struct ring *r, uint16_t base);
 /* Writes the next descriptor, which the device sees after ring_packed_publish(). */
 void ring_packed_put(struct ring *r, uint64_t addr, uint32_t len, uint16_t flags, uint16_t id);
