@@ -38,6 +38,11 @@ static bool pvblk_bound_to_kernel(const struct pvblk_vdpa *v)
 	return kernel;
 }
 
+static bool pvblk_vdpa_packed(const struct pvblk_vdpa *v)
+{
+	return READ_ONCE(v->dev.driver_features) & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
+
 static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 				u64 driver, u64 device)
 {
@@ -48,8 +53,9 @@ static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 	};
 	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	/* virtio 1.4, 2.7. */
-	if (!IS_ALIGNED(desc, 16) || !IS_ALIGNED(driver, 2) ||
+	/* virtio 1.4, 2.7 and 2.8. */
+	if (!IS_ALIGNED(desc, 16) ||
+	    !IS_ALIGNED(driver, pvblk_vdpa_packed(v) ? 4 : 2) ||
 	    !IS_ALIGNED(device, 4)) {
 		pvdev_warn(&v->dev.pvdev, "queue %u: ring address is misaligned\n",
 			   idx);
@@ -161,11 +167,6 @@ static void pvblk_set_vq_ready(struct vdpa_device *vdpa, u16 idx, bool ready)
 static bool pvblk_get_vq_ready(struct vdpa_device *vdpa, u16 idx)
 {
 	return READ_ONCE(to_pvblk_vdpa(vdpa)->ready[idx]);
-}
-
-static bool pvblk_vdpa_packed(const struct pvblk_vdpa *v)
-{
-	return READ_ONCE(v->dev.driver_features) & BIT_ULL(VIRTIO_F_RING_PACKED);
 }
 
 static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
