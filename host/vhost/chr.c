@@ -30,6 +30,7 @@ static void pvchr_reset(struct pvchr *c)
 {
 	c->ops->reset(c);
 	pvchr_vring_reset(c);
+	pvchr_worker_reset(c);
 	pvdev_clear_table(c->dev);
 	c->acked = 0;
 	WRITE_ONCE(c->dev->features, 0);
@@ -158,6 +159,8 @@ static const struct pvchr_cmd {
 	{ VHOST_GET_BACKEND_FEATURES, true, pvchr_get_backend_features },
 	{ VHOST_SET_BACKEND_FEATURES, true, pvchr_set_backend_features },
 	{ VHOST_SET_MEM_TABLE, false, pvchr_set_mem_table },
+	{ VHOST_NEW_WORKER, false, pvchr_new_worker },
+	{ VHOST_FREE_WORKER, false, pvchr_free_worker },
 };
 
 static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)
@@ -213,9 +216,17 @@ int pvchr_init(struct pvchr *c)
 	c->vq = kcalloc(c->dev->nvqs, sizeof(*c->vq), GFP_KERNEL_ACCOUNT);
 	if (!c->vq)
 		return -ENOMEM;
+	c->worker = kcalloc(c->dev->nvqs + PVCHR_WORKERS_MAX,
+			    sizeof(*c->worker), GFP_KERNEL_ACCOUNT);
+	if (!c->worker)
+		goto err_worker;
 	for (i = 0; i < c->dev->nvqs; i++)
 		pvchr_kick_init(&c->vq[i], c->dev->vqs[i]);
 	return 0;
+
+err_worker:
+	kfree(c->vq);
+	return -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(pvchr_init);
 
@@ -230,6 +241,7 @@ void pvchr_release(struct pvchr *c)
 	mutex_lock(&c->dev->control);
 	pvchr_reset(c);
 	mutex_unlock(&c->dev->control);
+	kfree(c->worker);
 	kfree(c->vq);
 }
 EXPORT_SYMBOL_GPL(pvchr_release);

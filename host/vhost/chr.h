@@ -23,14 +23,30 @@ struct pvchr_ops {
 	void (*reset)(struct pvchr *c);
 };
 
+/* Workers that the owner of a device makes beside those that queues have by default. */
+#define PVCHR_WORKERS_MAX	64
+
 /**
- * struct pvchr_vq - how the owner kicks a queue
+ * struct pvchr_worker - a worker with a number that the owner knows it by
+ * @w: the worker; NULL: there is none of this number
+ * @queues: how many are attached to it
+ * @slot: which of those that are there by default; -1: the owner made it
+ */
+struct pvchr_worker {
+	struct pvworker *w;
+	unsigned int queues;
+	int slot;
+};
+
+/**
+ * struct pvchr_vq - how the owner kicks a queue, and who runs it
  * @vq: the queue
  * @kick: the event that the driver's kicks signal; NULL: there is none
  * @head: where it is waited for
  * @wait: there
  * @table: finds @head
  * @placed: the owner said where the ring is
+ * @worker: who runs it, now or from its start on; NULL: as by default
  */
 struct pvchr_vq {
 	struct pvdev_vq *vq;
@@ -39,6 +55,7 @@ struct pvchr_vq {
 	wait_queue_entry_t wait;
 	poll_table table;
 	bool placed;
+	struct pvchr_worker *worker;
 };
 
 /**
@@ -50,6 +67,9 @@ struct pvchr_vq {
  *	&pvdev.control
  * @mm: the owner; NULL: there is none
  * @vq: one for each queue
+ * @worker: by number; as many as @made can be, and one for each queue
+ * @made: workers that the owner made
+ * @shared: queues that share workers by default
  */
 struct pvchr {
 	struct pvdev *dev;
@@ -58,6 +78,9 @@ struct pvchr {
 	u64 acked;
 	struct mm_struct *mm;
 	struct pvchr_vq *vq;
+	struct pvchr_worker *worker;
+	unsigned int made;
+	unsigned int shared;
 };
 
 int pvchr_init(struct pvchr *c);
@@ -66,6 +89,16 @@ long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 void pvchr_vring_reset(struct pvchr *c);
+
+struct pvworker *pvchr_vq_worker(struct pvchr *c, unsigned int idx,
+				 unsigned int share);
+void pvchr_stopped(struct pvchr *c);
+void pvchr_worker_reset(struct pvchr *c);
+long pvchr_new_worker(struct pvchr *c, void __user *argp);
+long pvchr_free_worker(struct pvchr *c, void __user *argp);
+long pvchr_attach_worker(struct pvchr *c, struct pvchr_vq *cvq,
+			 void __user *argp);
+long pvchr_get_worker(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
 
 void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
 int pvchr_kick_set(struct pvchr_vq *cvq, int fd);

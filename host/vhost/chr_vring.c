@@ -174,6 +174,8 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_SET_VRING_KICK, pvchr_set_vring_kick },
 	{ VHOST_SET_VRING_CALL, pvchr_set_vring_call },
 	{ VHOST_SET_VRING_ERR, pvchr_set_vring_err },
+	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
+	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
 };
 
 /**
@@ -185,7 +187,8 @@ static const struct pvchr_vring_cmd {
  * Context: a system call of the owner; &pvdev.control held.
  * Return: 0; -ENOIOCTLCMD for one that is of no queue, -ENOBUFS for a queue
  * that the device doesn't have, -EBUSY for what a started queue can't change,
- * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags.
+ * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags, -ENODEV
+ * and -EOWNERDEAD for workers that aren't there.
  */
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
 {

@@ -76,7 +76,7 @@ enum pvdev_area {
  * @done: finished requests, for the backend's reap
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
- * @worker: runs the queue, from start to stop
+ * @worker: runs the queue, from start to stop; NULL also while it changes
  * @leaving: the worker, while the queue is being stopped
  * @work: the queue's turns
  * @call_lock: protects what follows
@@ -190,6 +190,7 @@ int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
+int pvdev_vq_set_worker(struct pvdev_vq *vq, struct pvworker *w);
 void pvdev_vq_wake(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);

@@ -379,6 +379,14 @@ void pvdev_vq_wake(struct pvdev_vq *vq)
 
 	rcu_read_lock();
 	w = rcu_dereference(vq->worker);
+	if (unlikely(!w)) {
+		/*
+		 * What the queue is woken for before the look at the worker;
+		 * pairs with the one that pvdev_vq_set_worker() queues.
+		 */
+		smp_mb();
+		w = rcu_dereference(vq->worker);
+	}
 	if (w)
 		pvworker_queue(w, &vq->work);
 	rcu_read_unlock();
