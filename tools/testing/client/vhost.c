@@ -109,6 +109,38 @@ int vhost_set_vring_call(const struct vhost *v, unsigned int queue, int fd)
 	return set_vring_file(v, VHOST_SET_VRING_CALL, queue, fd);
 }
 
+int vhost_new_worker(const struct vhost *v, unsigned int *id)
+{
+	struct vhost_worker_state s = { .worker_id = ~0u };
+	int err = vhost_ioctl(v, VHOST_NEW_WORKER, &s);
+
+	*id = s.worker_id;
+	return err;
+}
+
+int vhost_free_worker(const struct vhost *v, unsigned int id)
+{
+	struct vhost_worker_state s = { .worker_id = id };
+
+	return vhost_ioctl(v, VHOST_FREE_WORKER, &s);
+}
+
+int vhost_attach_worker(const struct vhost *v, unsigned int queue, unsigned int id)
+{
+	struct vhost_vring_worker w = { .index = queue, .worker_id = id };
+
+	return vhost_ioctl(v, VHOST_ATTACH_VRING_WORKER, &w);
+}
+
+int vhost_get_worker(const struct vhost *v, unsigned int queue, unsigned int *id)
+{
+	struct vhost_vring_worker w = { .index = queue, .worker_id = ~0u };
+	int err = vhost_ioctl(v, VHOST_GET_VRING_WORKER, &w);
+
+	*id = w.worker_id;
+	return err;
+}
+
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r)
 {
 	int err = vhost_set_vring_num(v, queue, r->num);
