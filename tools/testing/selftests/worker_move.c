@@ -361,10 +361,9 @@ static int heir_main(struct env *e, void *arg)
 	atomic_uint *rounds = arg;
 
 	proc_outlive_parent();
-	for (;;) {
+	while (++*rounds)
 		kick_all(e);
-		(*rounds)++;
-	}
+	return 0;
 }
 
 static int owner_main(struct env *e, void *arg)
