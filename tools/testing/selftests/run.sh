@@ -25,7 +25,7 @@ VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io
 	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
 	zone_va zone_pa scale netlink configfs loop"
 # What a kernel without vDPA has as well.
-NODE="node node_worker node_io node_io_packed node_io_order node_io_packed_order
+NODE="node node_worker node_cve node_io node_io_packed node_io_order node_io_packed_order
 	node_io_small_ring node_readonly node_bad node_scribble node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
@@ -203,6 +203,10 @@ part_node_worker() {
 	store_make nulltest "$SIZE_MIB" irqmode=2 completion_nsec=100000 || return
 	STORE=/dev/nulltest BACK=/dev/nulltest
 	store_node worker
+}
+
+part_node_cve() {
+	on_node cve
 }
 
 part_node_netlink() {
