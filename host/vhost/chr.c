@@ -62,12 +62,17 @@ static bool pvchr_started(const struct pvchr *c)
 	return false;
 }
 
-static long pvchr_set_features(struct pvchr *c, void __user *argp)
+/**
+ * pvchr_accept() - take up what the driver accepted
+ * @c: the device
+ * @features: that
+ *
+ * Context: &pvdev.control held.
+ * Return: 0; -EOPNOTSUPP for what was not offered, -EBUSY for a change while
+ * queues run.
+ */
+int pvchr_accept(struct pvchr *c, u64 features)
 {
-	u64 features;
-
-	if (copy_from_user(&features, argp, sizeof(features)))
-		return -EFAULT;
 	if (features & ~c->features)
 		return -EOPNOTSUPP;
 	if (features != c->acked && pvchr_started(c))
@@ -76,6 +81,15 @@ static long pvchr_set_features(struct pvchr *c, void __user *argp)
 	c->acked = features;
 	WRITE_ONCE(c->dev->features, features);
 	return 0;
+}
+
+static long pvchr_set_features(struct pvchr *c, void __user *argp)
+{
+	u64 features;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	return pvchr_accept(c, features);
 }
 
 /* None yet: no message over the descriptor, no log. */
@@ -156,6 +170,8 @@ static const struct pvchr_cmd {
 	{ VHOST_RESET_OWNER, false, pvchr_reset_owner },
 	{ VHOST_GET_FEATURES, true, pvchr_get_features },
 	{ VHOST_SET_FEATURES, false, pvchr_set_features },
+	{ VHOST_GET_FEATURES_ARRAY, true, pvchr_get_features_array },
+	{ VHOST_SET_FEATURES_ARRAY, false, pvchr_set_features_array },
 	{ VHOST_GET_BACKEND_FEATURES, true, pvchr_get_backend_features },
 	{ VHOST_SET_BACKEND_FEATURES, true, pvchr_set_backend_features },
 	{ VHOST_SET_MEM_TABLE, false, pvchr_set_mem_table },

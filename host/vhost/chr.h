@@ -87,6 +87,10 @@ int pvchr_init(struct pvchr *c);
 void pvchr_release(struct pvchr *c);
 long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 
+int pvchr_accept(struct pvchr *c, u64 features);
+long pvchr_get_features_array(struct pvchr *c, void __user *argp);
+long pvchr_set_features_array(struct pvchr *c, void __user *argp);
+
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 void pvchr_vring_reset(struct pvchr *c);
 
