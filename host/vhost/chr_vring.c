@@ -163,6 +163,27 @@ static long pvchr_set_vring_err(struct pvchr *c, struct pvchr_vq *cvq,
 	return err;
 }
 
+static long pvchr_set_vring_busyloop(struct pvchr *c, struct pvchr_vq *cvq,
+				     void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	return pvdev_vq_set_poll(cvq->vq, s.num);
+}
+
+static long pvchr_get_vring_busyloop(struct pvchr *c, struct pvchr_vq *cvq,
+				     void __user *argp)
+{
+	struct vhost_vring_state s = {
+		.index = cvq->vq->index,
+		.num = cvq->vq->poll_us,
+	};
+
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 static const struct pvchr_vring_cmd {
 	unsigned int cmd;
 	long (*fn)(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
@@ -174,6 +195,8 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_SET_VRING_KICK, pvchr_set_vring_kick },
 	{ VHOST_SET_VRING_CALL, pvchr_set_vring_call },
 	{ VHOST_SET_VRING_ERR, pvchr_set_vring_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, pvchr_set_vring_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, pvchr_get_vring_busyloop },
 	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
 	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
 };

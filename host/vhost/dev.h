@@ -17,6 +17,9 @@ struct eventfd_ctx;
 struct pvdev;
 struct pvdev_vq;
 
+/* The longest that a worker looks at an empty ring before it asks for a kick. */
+#define PVDEV_POLL_US_MAX	10000
+
 /**
  * struct pvdev_view - a memory table as one queue sees it
  * @ref: one while it is the current one, one for each chain popped under it
@@ -74,6 +77,8 @@ enum pvdev_area {
  * @map: the ring's areas under @view
  * @tries: how often the current operation has faulted memory in
  * @done: finished requests, for the backend's reap
+ * @poll_us: how long to look at an empty ring before a kick is asked for
+ * @poll_until: when that ends, in ns of the monotonic clock; 0: it has not begun
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
  * @worker: runs the queue, from start to stop; NULL also while it changes
@@ -109,6 +114,8 @@ struct pvdev_vq {
 	unsigned int tries;
 
 	struct llist_head done;
+	u32 poll_us;
+	u64 poll_until;
 	struct task_struct *turning;
 	wait_queue_head_t wait;
 	struct pvworker __rcu *worker;
@@ -191,6 +198,8 @@ void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
 int pvdev_vq_set_worker(struct pvdev_vq *vq, struct pvworker *w);
+int pvdev_vq_set_poll(struct pvdev_vq *vq, u32 us);
+bool pvdev_vq_polls(struct pvdev_vq *vq);
 void pvdev_vq_wake(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);

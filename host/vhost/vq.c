@@ -124,6 +124,7 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 		goto err_state;
 	}
 	vq->broken = false;
+	vq->poll_until = 0;
 out:
 	mutex_unlock(&vq->lock);
 	return err;
@@ -360,6 +361,7 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->direct = false;
 	vq->state = pvring_first_state;
+	vq->poll_us = 0;
 	mutex_unlock(&vq->lock);
 
 	pvdev_vq_set_call(vq, NULL, NULL);

@@ -157,8 +157,12 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 			refcount_add(ret, &vq->view->ref);
 		}
 	} while (pvdev_vq_leave(vq, ret));
-	if (ret > 0)
+	if (ret > 0) {
 		vq->now = pvstats_clock();
+		if (vq->poll_until)
+			pvstats_add(&vq->stats, PVSTATS_POLLED, 1);
+		vq->poll_until = 0;
+	}
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_pop);
@@ -253,6 +257,8 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 			ret = pvring_notify_needed(&vq->ring);
 	} while (pvdev_vq_leave(vq, ret));
 
+	/* What the driver does about it is worth another wait. */
+	vq->poll_until = 0;
 	if (ret > 0)
 		pvdev_vq_call(vq);
 	pvstats_add(&vq->stats, ret > 0 ? PVSTATS_CALLS : PVSTATS_SUPPRESSED, 1);
@@ -287,7 +293,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_busy);
  * @vq: the queue, its lock held; it was found empty
  *
  * Context: worker.
- * Return: true if there is a chain already, and no kick may come.
+ * Return: true if there is a chain already, and no kick may come; or where the
+ * owner wants the worker to look for more for a while.
  */
 bool pvdev_vq_idle(struct pvdev_vq *vq)
 {
@@ -296,6 +303,8 @@ bool pvdev_vq_idle(struct pvdev_vq *vq)
 	lockdep_assert_held(&vq->lock);
 	if (vq->broken)
 		return false;
+	if (vq->poll_us && pvdev_vq_polls(vq))
+		return true;
 
 	do {
 		ret = pvdev_vq_enter(vq);

@@ -347,6 +347,13 @@ uint16_t ring_avail_event(const struct ring *r)
 	return load16((const uint16_t *)&r->used->ring[r->num]);
 }
 
+bool ring_wants_kick(const struct ring *r)
+{
+	if (r->event_idx)
+		return ring_avail_event(r) == r->avail_idx;
+	return !(load16(&r->used->flags) & VRING_USED_F_NO_NOTIFY);
+}
+
 uint64_t ring_take_calls(struct ring *r)
 {
 	eventfd_t n = 0;

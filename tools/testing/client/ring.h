@@ -149,6 +149,8 @@ uint64_t ring_take_calls(struct ring *r);
 void ring_suppress_calls(struct ring *r);
 /* Asks for a call once the device has used @ahead more chains than were collected. */
 void ring_arm_call(struct ring *r, uint16_t ahead);
+/* Would the device be told of the next chain? */
+bool ring_wants_kick(const struct ring *r);
 /* The index at which the device asked to be told. */
 uint16_t ring_avail_event(const struct ring *r);
 

@@ -141,6 +141,20 @@ int vhost_get_worker(const struct vhost *v, unsigned int queue, unsigned int *id
 	return err;
 }
 
+int vhost_set_busyloop(const struct vhost *v, unsigned int queue, unsigned int us)
+{
+	return set_vring_state(v, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, queue, us);
+}
+
+int vhost_get_busyloop(const struct vhost *v, unsigned int queue, unsigned int *us)
+{
+	struct vhost_vring_state s = { .index = queue };
+	int err = vhost_ioctl(v, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &s);
+
+	*us = s.num;
+	return err;
+}
+
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r)
 {
 	int err = vhost_set_vring_num(v, queue, r->num);

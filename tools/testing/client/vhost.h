@@ -82,6 +82,10 @@ int vhost_free_worker(const struct vhost *v, unsigned int id);
 int vhost_attach_worker(const struct vhost *v, unsigned int queue, unsigned int id);
 int vhost_get_worker(const struct vhost *v, unsigned int queue, unsigned int *id);
 
+/* How long an empty queue is looked at, in microseconds. */
+int vhost_set_busyloop(const struct vhost *v, unsigned int queue, unsigned int us);
+int vhost_get_busyloop(const struct vhost *v, unsigned int queue, unsigned int *us);
+
 /* Size, base, addresses and both eventfds of a ring in one go. */
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r);
 

@@ -6,7 +6,7 @@ int main(int argc, char **argv)
 {
 	static struct env e;
 	const struct ktap_suite suites[] = {
-		worker_ioctl_suite, worker_move_suite, worker_kill_suite,
+		worker_ioctl_suite, worker_move_suite, worker_kill_suite, worker_poll_suite,
 	};
 
 	env_parse(&e, argc, argv);

@@ -14,6 +14,7 @@
 
 extern const struct ktap_suite worker_ioctl_suite;
 extern const struct ktap_suite worker_move_suite;
+extern const struct ktap_suite worker_poll_suite;
 extern const struct ktap_suite worker_kill_suite;
 
 #endif

@@ -147,16 +147,14 @@ static unsigned long loads_done(const struct load *loads)
 }
 
 /* Each change comes when there was I/O since the one before: all are under load. */
-static int move_running(void *ctx)
+static int move_under_load(struct env *e)
 {
 	static struct load loads[QUEUES];
-	unsigned int ids[WORKERS], i, rounds;
-	struct env *e = ctx;
+	unsigned int ids[WORKERS], i, rounds = e->rounds * 10;
 	struct prng prng = { e->seed };
 	atomic_bool stop = false;
 	int res = 0;
 
-	rounds = e->rounds * 10;
 	memset(loads, 0, sizeof(loads));
 	for (i = 0; i < WORKERS; i++)
 		CHECK_OK(vhost_new_worker(&e->b.v, &ids[i]));
@@ -172,6 +170,22 @@ static int move_running(void *ctx)
 	CHECK_PASS(loads_stop(loads, &stop, i));
 	CHECK_PASS(res);
 	return env_verify(e);
+}
+
+static int move_running(void *ctx)
+{
+	return move_under_load(ctx);
+}
+
+/* Every other queue is looked at while it is empty. */
+static int move_polling(void *ctx)
+{
+	struct env *e = ctx;
+	unsigned int q;
+
+	for (q = 0; q < QUEUES; q += 2)
+		CHECK_OK(vhost_set_busyloop(&e->b.v, q, 1000));
+	return move_under_load(e);
 }
 
 /* One worker for all, and back again. */
@@ -378,6 +392,8 @@ static int owner_main(struct env *e, void *arg)
 	CHECK_PASS(env_start(e));
 	for (i = 0; i < WORKERS; i++)
 		CHECK_OK(vhost_new_worker(&e->b.v, &ids[i]));
+	CHECK_OK(vhost_set_busyloop(&e->b.v, 0, 10000));
+	CHECK_OK(vhost_set_busyloop(&e->b.v, 1, 100));
 	r->submitted = proc_run(heir_main, e, &r->acked);
 	CHECK_PASS(loads_start(e, loads, &stop));
 	for (;; r->running++)
@@ -414,6 +430,7 @@ static int owner_killed(void *ctx)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(move_running),
+	KTAP_TEST(move_polling),
 	KTAP_TEST(move_together),
 	KTAP_TEST(move_kicked),
 	KTAP_TEST(move_to_dead),
