@@ -89,7 +89,6 @@ struct pvring_near {
  * @max: chains it can take
  * @n: chains of the last pop
  * @max_seg: room in @seg
- * @nseg: segments of the last pop
  * @max_raw: room in @raw
  * @max_table: room in @table
  * @chain: the chains
@@ -106,7 +105,6 @@ struct pvring_batch {
 	unsigned int max;
 	unsigned int n;
 	unsigned int max_seg;
-	unsigned int nseg;
 	unsigned int max_raw;
 	unsigned int max_table;
 	struct pvring_chain *chain;
@@ -121,14 +119,17 @@ struct pvring_batch {
 };
 
 /*
- * What the driver is told of a chain, in one word: the ID by which it knows the
- * chain, the descriptors that it gets back (split: 1, whatever there are), and
- * the bytes that were written. The lower half is known from the pop on.
+ * What the driver is told of a chain, in one word: the bytes that were written,
+ * the ID by which it knows the chain, and the descriptors that it gets back
+ * (split: 1, whatever there are). The upper half, the slot, is known from the pop
+ * on.
  */
-#define PVRING_USED_ID(w)	((u16)(w))
-#define PVRING_USED_NDESC(w)	((u16)((w) >> 16))
-#define PVRING_USED_LEN(w)	((u32)((w) >> 32))
 #define PVRING_SLOT(id, ndesc)	((u32)(id) | (u32)(ndesc) << 16)
+#define PVRING_SLOT_NDESC(slot)	((u16)((slot) >> 16))
+#define PVRING_WORD(slot, len)	((u64)(slot) << 32 | (len))
+#define PVRING_WORD_LEN(w)	((u32)(w))
+#define PVRING_WORD_ID(w)	((u16)((w) >> 32))
+#define PVRING_WORD_NDESC(w)	((u16)((w) >> 48))
 
 /**
  * struct pvring_miss - guest memory that has no translation, and may get one
@@ -300,7 +301,7 @@ static inline void pvring_complete(struct pvring *r, u16 head, u32 len)
 	if (WARN_ON_ONCE(head >= r->num || !r->slot[head]))
 		return;
 
-	word = r->slot[head] | (u64)len << 32;
+	word = PVRING_WORD(r->slot[head], len);
 	if (unlikely(r->early)) {
 		pvring_complete_in_order(r, head, word);
 		return;
@@ -322,7 +323,7 @@ static inline void pvring_forget(struct pvring *r, u16 head)
 	if (WARN_ON_ONCE(head >= r->num || !r->slot[head]))
 		return;
 
-	r->taken -= PVRING_USED_NDESC(r->slot[head]);
+	r->taken -= PVRING_SLOT_NDESC(r->slot[head]);
 	r->slot[head] = 0;
 	r->inflight--;
 }

@@ -35,15 +35,23 @@ static __always_inline u16 pvdesc_next(u64 rest)
 }
 
 /**
- * struct pvchain_cursor - a chain while it is being built
- * @seg: where its next piece goes
+ * struct pvchain_cursor - where the pieces of the next chain go
+ * @seg: the next piece
  * @end: end of the room for pieces
- * @left: bytes that it may still have
  */
 struct pvchain_cursor {
 	struct pvmem_seg *seg;
-	struct pvmem_seg *end;
-	u32 left;
+	const struct pvmem_seg *end;
+};
+
+/**
+ * struct pvchain_way - what a chain has in one direction
+ * @n: pieces
+ * @len: bytes
+ */
+struct pvchain_way {
+	u32 n;
+	u32 len;
 };
 
 /* Windows into another table are of no use. */
@@ -72,7 +80,7 @@ static __always_inline bool pvchain_translate_near(const struct pvring_batch *b,
 		if (off >= w->size)
 			return false;
 	}
-	if (unlikely(len > w->size - off || !(w->perm & perm)))
+	if (unlikely(!(w->perm & perm)) || unlikely(len > w->size - off))
 		return false;
 
 	seg->addr = w->addr + array_index_nospec(off, w->size);
@@ -87,18 +95,20 @@ int pvchain_translate_far(struct pvring_batch *b, const struct pvmem_table *t,
 
 /*
  * Adds descriptors up to the first that goes another way than @perm says, or is
- * indirect. Returns how many, or a negative error.
+ * indirect; the chain may have @left bytes more. Returns how many, or a negative
+ * error.
  */
 static __always_inline int pvchain_add_run(struct pvring *r,
 					   const struct pvmem_table *t,
 					   struct pvring_batch *b,
 					   struct pvchain_cursor *cur,
-					   const struct pvring_raw *raw,
-					   unsigned int n, const u32 perm,
+					   struct pvchain_way *way, u32 left,
+					   const struct pvring_raw *raw, int n,
+					   const u32 perm,
 					   const enum pvring_format format)
 {
 	const u16 want = perm == PVMEM_WRITE ? PVDESC_F_WRITE : 0;
-	unsigned int k;
+	int k;
 
 	for (k = 0; k < n; k++) {
 		u64 rest = le64_to_cpu(raw[k].rest), addr;
@@ -108,11 +118,12 @@ static __always_inline int pvchain_add_run(struct pvring *r,
 		if ((pvdesc_flags(rest, format) &
 		     (PVDESC_F_WRITE | PVDESC_F_INDIRECT)) != want)
 			break;
-		if (unlikely(len - 1 >= cur->left))
+		if (unlikely(len - 1 >= left))
 			return pvring_broken(r, len ?
 					     "more bytes in a chain than offered" :
 					     "descriptor of length 0");
-		cur->left -= len;
+		left -= len;
+		way->len += len;
 
 		addr = le64_to_cpu(raw[k].addr);
 		if (unlikely(cur->seg == cur->end))
@@ -128,6 +139,7 @@ static __always_inline int pvchain_add_run(struct pvring *r,
 				return pieces;
 		}
 		cur->seg += pieces;
+		way->n += pieces;
 	}
 	return k;
 }
@@ -140,38 +152,26 @@ static __always_inline int pvchain_add_run(struct pvring *r,
 static __always_inline int pvchain_add(struct pvring *r,
 				       const struct pvmem_table *t,
 				       struct pvring_batch *b,
-				       struct pvring_chain *c,
-				       const struct pvring_raw *raw,
-				       unsigned int n,
+				       struct pvchain_cursor *cur,
+				       struct pvchain_way *out,
+				       struct pvchain_way *in,
+				       const struct pvring_raw *raw, int n,
 				       const enum pvring_format format)
 {
-	struct pvchain_cursor cur = {
-		.seg = c->seg + c->nout + c->nin,
-		.end = b->seg + b->max_seg,
-		.left = r->limits.max_bytes - c->out_len - c->in_len,
-	};
+	u32 max = r->limits.max_bytes;
 	int k = 0, m;
 
-	if (!c->nin) {
-		const struct pvmem_seg *start = cur.seg;
-		u32 left = cur.left;
-
-		k = pvchain_add_run(r, t, b, &cur, raw, n, PVMEM_READ, format);
+	if (!in->n) {
+		k = pvchain_add_run(r, t, b, cur, out, max - out->len, raw, n,
+				    PVMEM_READ, format);
 		if (unlikely(k < 0))
 			return k;
-		c->nout += cur.seg - start;
-		c->out_len += left - cur.left;
 	}
 	if (k < n) {
-		const struct pvmem_seg *start = cur.seg;
-		u32 left = cur.left;
-
-		m = pvchain_add_run(r, t, b, &cur, raw + k, n - k, PVMEM_WRITE,
-				    format);
+		m = pvchain_add_run(r, t, b, cur, in, max - out->len - in->len,
+				    raw + k, n - k, PVMEM_WRITE, format);
 		if (unlikely(m < 0))
 			return m;
-		c->nin += cur.seg - start;
-		c->in_len += left - cur.left;
 		k += m;
 	}
 	return k;
@@ -293,7 +293,9 @@ static __always_inline int pvchain_find_packed(struct pvring *r,
 static __always_inline int pvchain_add_indirect(struct pvring *r,
 						const struct pvmem_table *t,
 						struct pvring_batch *b,
-						struct pvring_chain *c,
+						struct pvchain_cursor *cur,
+						struct pvchain_way *out,
+						struct pvchain_way *in,
 						const struct pvring_raw *d,
 						unsigned int direct,
 						const enum pvmem_kind kind,
@@ -311,86 +313,105 @@ static __always_inline int pvchain_add_indirect(struct pvring *r,
 	if (unlikely(n < 0))
 		return n;
 
-	k = pvchain_add(r, t, b, c, raw, n, format);
+	k = pvchain_add(r, t, b, cur, out, in, raw, n, format);
 	if (unlikely(k >= 0 && k < n))
 		return pvring_broken(r, "readable descriptor behind a writable one");
 	return k < 0 ? k : 0;
 }
 
-/* Moves the first readable bytes of the chain into its header. */
+/* Adds all descriptors of a chain of @n, those of a table included. */
+static __always_inline int pvchain_add_all(struct pvring *r,
+					   const struct pvmem_table *t,
+					   struct pvring_batch *b,
+					   struct pvchain_cursor *cur,
+					   struct pvchain_way *out,
+					   struct pvchain_way *in,
+					   const struct pvring_raw *raw, int n,
+					   const enum pvmem_kind kind,
+					   const enum pvring_format format)
+{
+	int k = pvchain_add(r, t, b, cur, out, in, raw, n, format);
+
+	if (likely(k == n))
+		return 0;
+	if (unlikely(k < 0))
+		return k;
+
+	if (unlikely(!(pvdesc_flags(le64_to_cpu(raw[k].rest), format) &
+		       PVDESC_F_INDIRECT)))
+		return pvring_broken(r, "readable descriptor behind a writable one");
+	/* In a packed ring it is the whole chain. */
+	if (unlikely(k != n - 1 || (format == PVRING_PACKED && k)))
+		return pvring_broken(r, "indirect descriptor with a next one");
+	return pvchain_add_indirect(r, t, b, cur, out, in, &raw[k], k, kind,
+				    format);
+}
+
+/* Moves the first @want readable bytes of the chain into its header. */
 static __always_inline int pvchain_pull_header(struct pvring *r,
-					       struct pvring_chain *c,
+					       struct pvring_chain *c, u32 want,
 					       const enum pvmem_kind kind)
 {
-	u32 want = min_t(u32, r->limits.hdr_len, c->out_len);
+	struct pvmem_seg *s = c->seg;
+	u32 done = 0;
 
-	c->hdr_len = 0;
-	while (c->hdr_len < want) {
-		struct pvmem_seg *s = c->seg;
-		u32 part = min_t(u32, want - c->hdr_len, s->len);
+	while (done < want) {
+		u32 part = min(want - done, s->len);
 		int err;
 
-		err = pvmem_copy_from(kind, c->hdr + c->hdr_len, s->addr, part);
+		err = pvmem_copy_from(kind, c->hdr + done, s->addr, part);
 		if (err == -EAGAIN)
 			return pvring_fault(r, s->addr, part, false);
 		if (err)
 			return pvring_broken(r, "descriptor is no memory");
 
-		c->hdr_len += part;
+		done += part;
 		s->addr += part;
 		s->iova += part;
 		s->len -= part;
 		if (!s->len) {
-			c->seg++;
+			s++;
 			c->nout--;
 		}
 	}
-	c->out_len -= want;
+	c->seg = s;
 	return 0;
 }
 
 /*
- * Checks and translates a chain of @n descriptors. Where it does not end, the
- * last one of them has NEXT set.
+ * Makes a chain of @n descriptors, with its pieces at @cur. Where it does not
+ * end, the last descriptor has NEXT set.
  */
 static __always_inline int pvchain_build(struct pvring *r,
 					 const struct pvmem_table *t,
 					 struct pvring_batch *b,
+					 struct pvchain_cursor *cur,
 					 struct pvring_chain *c,
-					 const struct pvring_raw *raw,
-					 unsigned int n,
+					 const struct pvring_raw *raw, int n,
 					 const enum pvmem_kind kind,
 					 const enum pvring_format format)
 {
 	const u64 last = le64_to_cpu(raw[n - 1].rest);
-	int k, err;
+	struct pvchain_way out = { }, in = { };
+	u32 want;
+	int err;
 
 	if (unlikely(pvdesc_flags(last, format) & PVDESC_F_NEXT) ||
 	    unlikely(n > r->limits.max_desc))
 		return pvring_broken(r, "descriptor chain loops or is too long");
 
-	c->seg = b->seg + b->nseg;
-	c->nout = 0;
-	c->nin = 0;
-	c->out_len = 0;
-	c->in_len = 0;
-	k = pvchain_add(r, t, b, c, raw, n, format);
-	if (unlikely(k < 0))
-		return k;
+	c->seg = cur->seg;
+	err = pvchain_add_all(r, t, b, cur, &out, &in, raw, n, kind, format);
+	if (unlikely(err))
+		return err;
 
-	if (k < n) {
-		u16 flags = pvdesc_flags(le64_to_cpu(raw[k].rest), format);
-
-		if (unlikely(!(flags & PVDESC_F_INDIRECT)))
-			return pvring_broken(r, "readable descriptor behind a writable one");
-		/* In a packed ring it is the whole chain. */
-		if (unlikely(k != n - 1 || (format == PVRING_PACKED && k)))
-			return pvring_broken(r, "indirect descriptor with a next one");
-		err = pvchain_add_indirect(r, t, b, c, &raw[k], k, kind, format);
-		if (unlikely(err))
-			return err;
-	}
-	return pvchain_pull_header(r, c, kind);
+	want = min_t(u32, r->limits.hdr_len, out.len);
+	c->hdr_len = want;
+	c->nout = out.n;
+	c->nin = in.n;
+	c->out_len = out.len - want;
+	c->in_len = in.len;
+	return pvchain_pull_header(r, c, want, kind);
 }
 
 /* What a pop has to say of a chain that it could not take. */

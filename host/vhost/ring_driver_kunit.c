@@ -278,6 +278,14 @@ int pvtest_pop(struct pvtest_ring *d)
 	return pvring_pop(&d->ring, d->table, d->batch, d->batch->max);
 }
 
+/* Room for pieces that the chains of the last pop took, up to their last one. */
+unsigned int pvtest_pieces(const struct pvtest_ring *d)
+{
+	const struct pvring_chain *c = &d->batch->chain[d->batch->n - 1];
+
+	return c->seg + c->nout + c->nin - d->batch->seg;
+}
+
 void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len)
 {

@@ -162,6 +162,7 @@ bool pvtest_packed_reap(struct pvtest_ring *d, u16 *id, u32 *len);
 void pvtest_packed_skip(struct pvtest_ring *d, unsigned int ndesc);
 
 int pvtest_pop(struct pvtest_ring *d);
+unsigned int pvtest_pieces(const struct pvtest_ring *d);
 void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len);
 void pvtest_expect_untouched(struct pvtest_ring *d, u16 last_avail);

@@ -41,7 +41,7 @@ static void pvtest_ring_one(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 1);
 
 	KUNIT_EXPECT_EQ(test, d->batch->n, 1U);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 1U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 1U);
 	KUNIT_EXPECT_EQ(test, c->head, 5);
 	KUNIT_EXPECT_EQ(test, c->hdr_len, 0);
 	KUNIT_EXPECT_EQ(test, c->nout, 1);
@@ -72,7 +72,7 @@ static void pvtest_ring_directions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->nin, 2);
 	KUNIT_EXPECT_EQ(test, c->out_len, 6U);
 	KUNIT_EXPECT_EQ(test, c->in_len, 9U);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 5U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 5U);
 	pvtest_expect_seg(d, &c->seg[0], PVTEST_A, 1);
 	pvtest_expect_seg(d, &c->seg[1], PVTEST_RO, 2);
 	pvtest_expect_seg(d, &c->seg[2], PVTEST_LOW, 3);

@@ -20,6 +20,9 @@
 #define PVPACKED_EVENT_FLAGS	0x3
 #define PVPACKED_WRAP		0x8000
 
+/* Length and ID in a descriptor's last eight bytes; flags follow. */
+#define PVPACKED_REST_MASK	0xffffffffffffULL
+
 static __always_inline size_t pvpacked_desc_size(unsigned int num)
 {
 	return PVDESC_SIZE * num;
@@ -117,60 +120,47 @@ static __always_inline void pvpacked_advance(u16 *idx, u16 *flags, u16 num,
 	*idx = next;
 }
 
-static __always_inline int pvpacked_build(struct pvring *r,
-					  const struct pvmem_table *t,
-					  struct pvring_batch *b, u16 i,
-					  const struct pvring_raw *raw,
-					  const enum pvmem_kind kind)
-{
-	struct pvring_chain *c = &b->chain[i];
-	u16 n = b->count[i];
-	int err;
-
-	err = pvchain_build(r, t, b, c, raw, n, kind, PVRING_PACKED);
-	if (unlikely(err))
-		return err;
-	if (unlikely(n > r->num - r->taken))
-		return r->npending ? -EBUSY :
-			pvring_broken(r, "more descriptors than the queue has room for");
-
-	c->head = pvpacked_head(r, b->heads[i]);
-	r->slot[c->head] = PVRING_SLOT(b->heads[i], n);
-	r->taken += n;
-	return 0;
-}
-
 static __always_inline int pvpacked_pop(struct pvring *r,
 					const struct pvmem_table *t,
 					struct pvring_batch *b, unsigned int max,
 					const enum pvmem_kind kind)
 {
+	struct pvchain_cursor cur = { b->seg, b->seg + b->max_seg };
+	int room = r->num - r->taken, n, i, err = 0;
 	const struct pvring_raw *raw = b->raw;
-	int n, i, err = 0;
+	struct pvring_chain *c = b->chain;
 
 	b->n = 0;
-	b->nseg = 0;
 
 	n = pvpacked_read(r, b, max, kind);
 	if (n <= 0)
 		return n;
 
 	pvchain_see_table(b, t);
-	for (i = 0; i < n; i++) {
-		const struct pvring_chain *c = &b->chain[i];
+	for (i = 0; i < n; i++, c++) {
+		u16 ndesc = b->count[i], id = b->heads[i];
 
-		err = pvpacked_build(r, t, b, i, raw, kind);
+		err = pvchain_build(r, t, b, &cur, c, raw, ndesc, kind,
+				    PVRING_PACKED);
 		if (unlikely(err))
 			break;
-		b->nseg = c->seg + c->nout + c->nin - b->seg;
-		raw += b->count[i];
+		room -= ndesc;
+		if (unlikely(room < 0)) {
+			err = r->npending ? 0 :
+			      pvring_broken(r, "more descriptors than the queue has room for");
+			break;
+		}
+		c->head = pvpacked_head(r, id);
+		r->slot[c->head] = PVRING_SLOT(id, ndesc);
+		raw += ndesc;
 	}
 
 	/* What is wrong with the next chain is found again at its own turn. */
 	if (unlikely(!i))
-		return err == -EBUSY ? 0 : pvchain_refused(r, err);
+		return pvchain_refused(r, err);
 
 	b->n = i;
+	r->taken += raw - b->raw;
 	pvpacked_advance(&r->last_avail, &r->avail_flags, r->num, raw - b->raw);
 	return i;
 }
@@ -178,11 +168,8 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 /* The last eight bytes of a used descriptor; what has no length was not written. */
 static __always_inline __le64 pvpacked_used(u64 word, u16 flags)
 {
-	u32 len = PVRING_USED_LEN(word);
-
-	flags |= len ? PVDESC_F_WRITE : 0;
-	return cpu_to_le64(len | (u64)PVRING_USED_ID(word) << 32 |
-			   (u64)flags << 48);
+	flags |= PVRING_WORD_LEN(word) ? PVDESC_F_WRITE : 0;
+	return cpu_to_le64((word & PVPACKED_REST_MASK) | (u64)flags << 48);
 }
 
 /*
@@ -208,8 +195,8 @@ static __always_inline int pvpacked_publish(struct pvring *r,
 			pvring_put(kind, pvpacked_used(word, flags), __le64,
 				   ring + PVDESC_SIZE * (unsigned long)next + 8,
 				   fault);
-		ndesc += PVRING_USED_NDESC(word);
-		pvpacked_advance(&next, &flags, r->num, PVRING_USED_NDESC(word));
+		ndesc += PVRING_WORD_NDESC(word);
+		pvpacked_advance(&next, &flags, r->num, PVRING_WORD_NDESC(word));
 	}
 
 	/* All others before the first; pairs with the driver's barrier. */

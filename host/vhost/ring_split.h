@@ -121,15 +121,15 @@ fault:
 	return pvring_fault(r, table, size, false);
 }
 
-/* Makes chain @i of the batch, whose descriptors begin at @raw. */
+/* Makes the chain of @head, whose @n descriptors begin at @raw. */
 static __always_inline int pvsplit_build(struct pvring *r,
 					 const struct pvmem_table *t,
-					 struct pvring_batch *b, u16 i,
-					 const struct pvring_raw *raw,
+					 struct pvring_batch *b,
+					 struct pvchain_cursor *cur,
+					 struct pvring_chain *c, u16 head,
+					 const struct pvring_raw *raw, u16 n,
 					 const enum pvmem_kind kind)
 {
-	struct pvring_chain *c = &b->chain[i];
-	u16 head = b->heads[i];
 	int err;
 
 	if (unlikely(head >= r->num))
@@ -138,7 +138,7 @@ static __always_inline int pvsplit_build(struct pvring *r,
 	if (unlikely(r->slot[head]))
 		return pvring_broken(r, "head is in flight already");
 
-	err = pvchain_build(r, t, b, c, raw, b->count[i], kind, PVRING_SPLIT);
+	err = pvchain_build(r, t, b, cur, c, raw, n, kind, PVRING_SPLIT);
 	if (unlikely(err))
 		return err;
 	c->head = head;
@@ -151,12 +151,13 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 				       struct pvring_batch *b, unsigned int max,
 				       const enum pvmem_kind kind)
 {
+	struct pvchain_cursor cur = { b->seg, b->seg + b->max_seg };
 	unsigned int room = r->num - r->taken;
 	const struct pvring_raw *raw = b->raw;
+	struct pvring_chain *c = b->chain;
 	int n, i, err = 0;
 
 	b->n = 0;
-	b->nseg = 0;
 
 	/* Without room for one there must not be one, published ones aside. */
 	n = pvsplit_read_heads(r, b->heads, min(max, room ?: 1), kind);
@@ -171,14 +172,14 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 		return n;
 
 	pvchain_see_table(b, t);
-	for (i = 0; i < n; i++) {
-		const struct pvring_chain *c = &b->chain[i];
+	for (i = 0; i < n; i++, c++) {
+		u16 ndesc = b->count[i];
 
-		err = pvsplit_build(r, t, b, i, raw, kind);
+		err = pvsplit_build(r, t, b, &cur, c, b->heads[i], raw, ndesc,
+				    kind);
 		if (unlikely(err))
 			break;
-		b->nseg = c->seg + c->nout + c->nin - b->seg;
-		raw += b->count[i];
+		raw += ndesc;
 	}
 
 	/* What is wrong with the next chain is found again at its own turn. */
@@ -204,7 +205,7 @@ static __always_inline int pvsplit_publish(struct pvring *r,
 
 	for (i = 0; i < r->npending; i++, next++) {
 		u64 word = r->pending[i];
-		u64 elem = PVRING_USED_ID(word) | (u64)PVRING_USED_LEN(word) << 32;
+		u64 elem = PVRING_WORD_ID(word) | word << 32;
 
 		pvring_put(kind, (__force u64)cpu_to_le64(elem), pvsplit_elem_t,
 			   used + 4 + 8UL * (next & mask), fault);

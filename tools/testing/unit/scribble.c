@@ -209,7 +209,7 @@ static void scribble_check_chain(struct pvtest_ring *d, const struct pvring_chai
 	KUNIT_ASSERT_TRUE(d->test, d->ring.slot[c->head]);
 	KUNIT_ASSERT_LE(d->test, c->hdr_len, d->ring.limits.hdr_len);
 	KUNIT_ASSERT_TRUE(d->test, c->seg >= d->batch->seg &&
-			  c->seg + c->nout + c->nin <= d->batch->seg + d->batch->nseg);
+			  c->seg + c->nout + c->nin <= d->batch->seg + d->batch->max_seg);
 	for (i = 0; i < c->nout + c->nin; i++) {
 		scribble_check_piece(d, &c->seg[i],
 				     i < c->nout ? PVMEM_READ : PVMEM_WRITE);
