@@ -346,7 +346,9 @@ EXPORT_SYMBOL_GPL(pvring_get_state);
 struct pvring_batch *pvring_batch_alloc(unsigned int chains,
 					const struct pvring_limits *limits)
 {
-	unsigned int longest = limits->max_desc + PVRING_SPLITS_MAX;
+	unsigned int longest = limits->max_desc +
+			       max_t(unsigned int, limits->max_splits,
+				     PVRING_SPLITS_MAX);
 	struct pvring_batch *b;
 
 	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);

@@ -26,12 +26,15 @@ enum pvring_format {
  * struct pvring_limits - what a backend is ready to take
  * @max_desc: descriptors per chain, those of an indirect table included
  * @max_bytes: bytes per chain, in both directions together
+ * @max_splits: pieces more than descriptors that a chain may have; at least
+ *	PVRING_SPLITS_MAX
  * @hdr_len: bytes of each chain's readable part to hand over in
  *	&pvring_chain.hdr, up to PVRING_HDR_MAX
  */
 struct pvring_limits {
 	u16 max_desc;
 	u32 max_bytes;
+	u16 max_splits;
 	u16 hdr_len;
 };
 
