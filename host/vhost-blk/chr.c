@@ -87,8 +87,7 @@ static void pvblk_chr_set_features(struct pvblk_chr *b)
 {
 	u64 f = b->store.file ? b->dev.features : pvblk_features;
 
-	b->chr.features = (f & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) |
-			  BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+	b->chr.features = f | BIT_ULL(VIRTIO_F_ANY_LAYOUT);
 }
 
 static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
@@ -438,10 +437,35 @@ static long pvblk_chr_ioctl(struct file *file, unsigned int cmd,
 	return pvchr_ioctl(&b->chr, cmd, (void __user *)arg);
 }
 
+static struct pvchr *pvblk_chr_of(const struct file *file)
+{
+	struct pvblk_chr *b = file->private_data;
+
+	return &b->chr;
+}
+
+static ssize_t pvblk_chr_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return pvchr_read_iter(pvblk_chr_of(iocb->ki_filp), iocb, to);
+}
+
+static ssize_t pvblk_chr_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return pvchr_write_iter(pvblk_chr_of(iocb->ki_filp), iocb, from);
+}
+
+static __poll_t pvblk_chr_poll(struct file *file, poll_table *wait)
+{
+	return pvchr_poll(pvblk_chr_of(file), file, wait);
+}
+
 static const struct file_operations pvblk_chr_fops = {
 	.owner = THIS_MODULE,
 	.open = pvblk_chr_open,
 	.release = pvblk_chr_release,
+	.read_iter = pvblk_chr_read_iter,
+	.write_iter = pvblk_chr_write_iter,
+	.poll = pvblk_chr_poll,
 	.unlocked_ioctl = pvblk_chr_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

@@ -15,28 +15,41 @@
 /* As many as KVM has of memory slots that a VMM can fill. */
 #define PVCHR_REGIONS_MAX	512
 
+/* Who writes messages holds the other lock. */
+static void pvchr_set_mm(struct pvchr *c, struct mm_struct *mm)
+{
+	mutex_lock(&c->dev->map_lock);
+	WRITE_ONCE(c->mm, mm);
+	mutex_unlock(&c->dev->map_lock);
+}
+
 static long pvchr_set_owner(struct pvchr *c, void __user *argp)
 {
 	if (c->mm)
 		return -EBUSY;
 
 	mmgrab(current->mm);
-	c->mm = current->mm;
+	pvchr_set_mm(c, current->mm);
 	pvdev_set_owner(c->dev, true);
 	return 0;
 }
 
 static void pvchr_reset(struct pvchr *c)
 {
+	struct mm_struct *mm = c->mm;
+
 	c->ops->reset(c);
 	pvchr_vring_reset(c);
 	pvchr_worker_reset(c);
+	pvchr_set_mm(c, NULL);
 	pvdev_clear_table(c->dev);
+	pvmem_table_put(c->mem);
+	c->mem = NULL;
 	c->acked = 0;
+	WRITE_ONCE(c->backend_acked, 0);
 	WRITE_ONCE(c->dev->features, 0);
-	if (c->mm)
-		mmdrop(c->mm);
-	c->mm = NULL;
+	if (mm)
+		mmdrop(mm);
 	pvdev_set_owner(c->dev, false);
 }
 
@@ -73,10 +86,17 @@ static bool pvchr_started(const struct pvchr *c)
  */
 int pvchr_accept(struct pvchr *c, u64 features)
 {
+	bool started = pvchr_started(c);
+	int err = 0;
+
 	if (features & ~c->features)
 		return -EOPNOTSUPP;
-	if (features != c->acked && pvchr_started(c))
+	if (features != c->acked && started)
 		return -EBUSY;
+	if (!started)
+		err = pvchr_set_memory(c, features);
+	if (err)
+		return err;
 
 	c->acked = features;
 	WRITE_ONCE(c->dev->features, features);
@@ -92,8 +112,8 @@ static long pvchr_set_features(struct pvchr *c, void __user *argp)
 	return pvchr_accept(c, features);
 }
 
-/* None yet: no message over the descriptor, no log. */
-static const u64 pvchr_backend_features;
+static const u64 pvchr_backend_features =
+	BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 
 static long pvchr_get_backend_features(struct pvchr *c, void __user *argp)
 {
@@ -107,7 +127,11 @@ static long pvchr_set_backend_features(struct pvchr *c, void __user *argp)
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	return features & ~pvchr_backend_features ? -EOPNOTSUPP : 0;
+	if (features & ~pvchr_backend_features)
+		return -EOPNOTSUPP;
+
+	WRITE_ONCE(c->backend_acked, features);
+	return 0;
 }
 
 static int pvchr_table_fill(struct pvmem_table *t,
@@ -128,6 +152,22 @@ static int pvchr_table_fill(struct pvmem_table *t,
 				      PVMEM_READ | PVMEM_WRITE);
 	}
 	return err ?: pvmem_table_seal(t);
+}
+
+/* With an IOTLB it is not what the device sees. */
+static int pvchr_use_mem(struct pvchr *c, struct pvmem_table *t)
+{
+	int err = 0;
+
+	if (!c->dev->iotlb)
+		err = pvdev_set_table(c->dev, pvmem_table_get(t));
+	if (err) {
+		pvmem_table_put(t);
+		return err;
+	}
+	swap(c->mem, t);
+	pvmem_table_put(t);
+	return 0;
 }
 
 static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
@@ -152,8 +192,7 @@ static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
 	if (!t)
 		goto err_table;
 
-	err = pvchr_table_fill(t, r, mem.nregions) ?:
-	      pvdev_set_table(c->dev, t);
+	err = pvchr_table_fill(t, r, mem.nregions) ?: pvchr_use_mem(c, t);
 	if (err)
 		pvmem_table_put(t);
 err_table:

@@ -7,6 +7,8 @@
 #include "dev.h"
 
 struct file;
+struct iov_iter;
+struct kiocb;
 struct mm_struct;
 struct pvchr;
 
@@ -65,7 +67,9 @@ struct pvchr_vq {
  * @features: what is offered
  * @acked: what the driver accepted; this and what follows is under
  *	&pvdev.control
- * @mm: the owner; NULL: there is none
+ * @backend_acked: what the owner accepted
+ * @mem: guest memory as the owner says; NULL: it has said nothing
+ * @mm: the owner; NULL: there is none. Changed under &pvdev.map_lock as well
  * @vq: one for each queue
  * @worker: by number; as many as @made can be, and one for each queue
  * @made: workers that the owner made
@@ -76,6 +80,8 @@ struct pvchr {
 	const struct pvchr_ops *ops;
 	u64 features;
 	u64 acked;
+	u64 backend_acked;
+	struct pvmem_table *mem;
 	struct mm_struct *mm;
 	struct pvchr_vq *vq;
 	struct pvchr_worker *worker;
@@ -103,6 +109,13 @@ long pvchr_free_worker(struct pvchr *c, void __user *argp);
 long pvchr_attach_worker(struct pvchr *c, struct pvchr_vq *cvq,
 			 void __user *argp);
 long pvchr_get_worker(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
+
+ssize_t pvchr_read_iter(struct pvchr *c, struct kiocb *iocb,
+			struct iov_iter *to);
+ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
+			 struct iov_iter *from);
+__poll_t pvchr_poll(struct pvchr *c, struct file *file, poll_table *wait);
+int pvchr_set_memory(struct pvchr *c, u64 features);
 
 void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
 int pvchr_kick_set(struct pvchr_vq *cvq, int fd);

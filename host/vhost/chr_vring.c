@@ -97,9 +97,11 @@ static long pvchr_set_vring_addr(struct pvchr *c, struct pvchr_vq *cvq,
 	    !IS_ALIGNED(a.avail_user_addr, pvchr_packed(c) ? 4 : 2) ||
 	    !IS_ALIGNED(a.used_user_addr, 4))
 		return -EINVAL;
-	if (!access_ok(u64_to_user_ptr(a.desc_user_addr), 1) ||
-	    !access_ok(u64_to_user_ptr(a.avail_user_addr), 1) ||
-	    !access_ok(u64_to_user_ptr(a.used_user_addr), 1))
+	/* With an IOTLB it translates them. */
+	if (!c->dev->iotlb &&
+	    (!access_ok(u64_to_user_ptr(a.desc_user_addr), 1) ||
+	     !access_ok(u64_to_user_ptr(a.avail_user_addr), 1) ||
+	     !access_ok(u64_to_user_ptr(a.used_user_addr), 1)))
 		return -EFAULT;
 
 	iova[PVDEV_DESC] = a.desc_user_addr;

@@ -54,14 +54,30 @@ enum pvdev_area {
 };
 
 /**
+ * enum pvdev_asks - what becomes of a queue's question for a translation
+ * @PVDEV_ASKS_NOT: there is none
+ * @PVDEV_ASKS: nobody has read it
+ * @PVDEV_ASKED: the owner has
+ * @PVDEV_REFUSED: the owner says no
+ */
+enum pvdev_asks {
+	PVDEV_ASKS_NOT,
+	PVDEV_ASKS,
+	PVDEV_ASKED,
+	PVDEV_REFUSED,
+};
+
+/**
  * struct pvdev_vq - a virtqueue and all it takes to run it
  * @dev: the device it belongs to
  * @index: which queue of the device
  * @lock: held by a turn and by whoever changes the queue
  * @config: what the next start makes of it
  * @iova: where its areas are, as the driver says
- * @direct: @iova are addresses of the owner's mm, and are not translated
+ * @direct: @iova are addresses of the owner's mm, and are not translated unless
+ *	there is an IOTLB
  * @state: where the next start begins
+ * @live: it is started; under &pvdev.map_lock
  * @running: turns may run
  * @broken: the driver broke it; stopping heals it
  * @why: the end of a sentence about that, for good
@@ -76,6 +92,8 @@ enum pvdev_area {
  * @mapped: the ring's addresses are those of @view
  * @map: the ring's areas under @view
  * @tries: how often the current operation has faulted memory in
+ * @miss: what the queue asks for; this and @asks is under &pvdev.miss_lock
+ * @asks: whether it does. While it does it stands still
  * @done: finished requests, for the backend's reap
  * @poll_us: how long to look at an empty ring before a kick is asked for
  * @poll_until: when that ends, in ns of the monotonic clock; 0: it has not begun
@@ -99,6 +117,7 @@ struct pvdev_vq {
 	u64 iova[PVDEV_AREAS];
 	bool direct;
 	struct pvring_state state;
+	bool live;
 	bool running;
 	bool broken;
 	const char *why;
@@ -112,6 +131,8 @@ struct pvdev_vq {
 	bool mapped;
 	struct pvmem_map map[PVDEV_AREAS];
 	unsigned int tries;
+	struct pvring_miss miss;
+	enum pvdev_asks asks;
 
 	struct llist_head done;
 	u32 poll_us;
@@ -149,6 +170,10 @@ struct pvdev_vq {
  *	takes it
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
+ * @iotlb: @table is an IOTLB
+ * @miss_lock: protects what the queues ask for
+ * @miss_next: the queue whose question is read next
+ * @miss_wait: who reads questions waits here
  * @limit: keeps a guest from filling the log; NULL at pvdev_init(): @own_limit
  * @own_limit: for this device alone
  */
@@ -169,6 +194,10 @@ struct pvdev {
 	struct mutex control;
 	struct mutex map_lock;
 	struct pvmem_table *table;
+	bool iotlb;
+	spinlock_t miss_lock;
+	unsigned int miss_next;
+	wait_queue_head_t miss_wait;
 	struct ratelimit_state *limit;
 	struct ratelimit_state own_limit;
 };
@@ -188,6 +217,18 @@ struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 bool pvdev_may_tell(const struct pvdev *dev);
 
 void pvdev_view_put(struct pvdev_view *view);
+struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table);
+struct pvdev_view *pvdev_vq_swap_view(struct pvdev_vq *vq,
+				      struct pvdev_view *view);
+
+int pvdev_iotlb_update(struct pvdev *dev, const struct pvmem_region *r);
+int pvdev_iotlb_invalidate(struct pvdev *dev, u64 start, u64 last);
+int pvdev_iotlb_refuse(struct pvdev *dev, u64 start, u64 last, u32 perm);
+bool pvdev_iotlb_next(struct pvdev *dev, struct pvring_miss *miss);
+void pvdev_iotlb_again(struct pvdev *dev, const struct pvring_miss *miss);
+bool pvdev_iotlb_asks(const struct pvdev *dev);
+void pvdev_vq_ask(struct pvdev_vq *vq);
+void pvdev_vq_ask_no_more(struct pvdev_vq *vq);
 
 void pvdev_stop(struct pvdev *dev);
 void pvdev_park(struct pvdev *dev);
@@ -241,6 +282,18 @@ static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
 					 const struct pvdev_view *view)
 {
 	return READ_ONCE(vq->view) == view;
+}
+
+/**
+ * pvdev_vq_asks() - does a queue stand still until memory is mapped
+ * @vq: the queue
+ *
+ * Context: any.
+ * Return: true if it does; the answer brings its next turn.
+ */
+static inline bool pvdev_vq_asks(const struct pvdev_vq *vq)
+{
+	return READ_ONCE(vq->asks) != PVDEV_ASKS_NOT;
 }
 
 /**

@@ -2,7 +2,7 @@
 /*
  * The table of guest memory: regions of I/O virtual addresses and what they
  * translate to. A table is filled, sealed, and never changes again; an update
- * is a new table. Nothing here knows who looks a table up, or when.
+ * is a new table. (An IOTLB is another matter: mem_iotlb.c.) Nothing here knows who looks a table up, or when.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -16,6 +16,18 @@
 #include "mem.h"
 
 /**
+ * pvmem_table_renew() - forget what others may remember of a table
+ * @t: the table; it gets another &pvmem_table.id
+ */
+void pvmem_table_renew(struct pvmem_table *t)
+{
+	static atomic64_t ids = ATOMIC64_INIT(0);
+
+	t->id = atomic64_inc_return(&ids);
+}
+EXPORT_SYMBOL_GPL(pvmem_table_renew);
+
+/**
  * pvmem_table_alloc() - make an empty memory table
  * @kind: what the addresses of its regions will mean
  * @max: regions that it can hold
@@ -25,7 +37,6 @@
  */
 struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 {
-	static atomic64_t ids = ATOMIC64_INIT(0);
 	struct pvmem_table *t;
 
 	t = kvzalloc(struct_size(t, region, max), GFP_KERNEL_ACCOUNT);
@@ -33,7 +44,7 @@ struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 		return NULL;
 
 	refcount_set(&t->ref, 1);
-	t->id = atomic64_inc_return(&ids);
+	pvmem_table_renew(t);
 	t->kind = kind;
 	t->max = max;
 	return t;
@@ -131,8 +142,9 @@ void pvmem_table_put(struct pvmem_table *t)
 	if (!t || !refcount_dec_and_test(&t->ref))
 		return;
 
-	for (i = 0; i < t->nregions; i++)
+	for (i = 0; i < t->nregions && !t->misses; i++)
 		pvmem_pages_put(t->region[i].pages);
+	pvmem_iotlb_free(t);
 	kvfree(t);
 }
 EXPORT_SYMBOL_GPL(pvmem_table_put);
@@ -150,6 +162,8 @@ const struct pvmem_region *pvmem_table_find(const struct pvmem_table *t,
 {
 	unsigned int low = 0, high = t->nregions;
 
+	if (t->misses)
+		return pvmem_iotlb_find(t, iova);
 	while (low < high) {
 		unsigned int mid = low + (high - low) / 2;
 		const struct pvmem_region *r = &t->region[mid];

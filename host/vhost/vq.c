@@ -36,7 +36,7 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	 * full barrier of llist_add() in pvdev_vq_done().
 	 */
 	smp_mb();
-	again |= !llist_empty(&vq->done);
+	again |= !llist_empty(&vq->done) && !pvdev_vq_asks(vq);
 	mutex_unlock(&vq->lock);
 
 	/*
@@ -53,6 +53,7 @@ static void pvdev_vq_tell_broken(struct pvdev_vq *vq, const char *why)
 	trace_pvio_broken(vq, why);
 	WRITE_ONCE(vq->why, why);
 	WRITE_ONCE(vq->broken, true);
+	pvdev_vq_ask_no_more(vq);
 	pvstats_add(&vq->stats, PVSTATS_BROKEN, 1);
 	vq->dev->ops->broken(vq);
 
@@ -106,6 +107,14 @@ static void pvdev_vq_unmap(struct pvdev_vq *vq)
 	mutex_unlock(&vq->mem_lock);
 }
 
+/* Who changes an IOTLB passes over queues that are not. */
+static void pvdev_vq_set_live(struct pvdev_vq *vq, bool live)
+{
+	mutex_lock(&vq->dev->map_lock);
+	vq->live = live;
+	mutex_unlock(&vq->dev->map_lock);
+}
+
 static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 {
 	int err;
@@ -127,6 +136,8 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 	vq->poll_until = 0;
 out:
 	mutex_unlock(&vq->lock);
+	if (!err)
+		pvdev_vq_set_live(vq, true);
 	return err;
 
 err_state:
@@ -143,7 +154,9 @@ static void pvdev_vq_free_ring(struct pvdev_vq *vq)
 	pvring_destroy(&vq->ring);
 	vq->ring = (struct pvring) { };
 	vq->broken = false;
+	pvdev_vq_ask_no_more(vq);
 	mutex_unlock(&vq->lock);
+	pvdev_vq_set_live(vq, false);
 }
 
 /**

@@ -88,6 +88,8 @@ static int open_rest(struct blk *b)
 	if (err)
 		return err;
 	b->features = b->offered & (wanted_features | b->opts.with) & ~b->opts.without;
+	if (!b->opts.name && !b->opts.iotlb)
+		b->features &= ~BIT(VIRTIO_F_ACCESS_PLATFORM);
 	b->config_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	b->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (b->config_fd < 0 || b->error_fd < 0)

@@ -58,6 +58,8 @@ struct blk_opts {
 	uint16_t base;		/* index at which the rings start */
 	uint64_t with;		/* features to acknowledge beside the usual ones */
 	uint64_t without;	/* features not to acknowledge */
+	bool iotlb;		/* on @node: its addresses are mapped by messages */
+	bool iotlb_empty;	/* and nothing is mapped at the start */
 };
 
 struct blk_req {

@@ -25,6 +25,7 @@ static const struct option options[] = {
 	{ "num", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },
 	{ "slow", no_argument, NULL, 'w' },
+	{ "iotlb", no_argument, NULL, 'I' },
 	{ "only", required_argument, NULL, 'o' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "rounds", required_argument, NULL, 'R' },
@@ -39,9 +40,9 @@ static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --dev NAME | --node PATH --store PATH [--back PATH] [--mem va|pa]\n"
-		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--only TEST]\n"
-		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n"
-		"       [--packed] [--in-order]\n",
+		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--iotlb]\n"
+		"       [--only TEST] [--packed] [--in-order]\n"
+		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n",
 		program);
 	exit(2);
 }
@@ -96,6 +97,9 @@ void env_parse(struct env *e, int argc, char **argv)
 			break;
 		case 'w':
 			e->slow = true;
+			break;
+		case 'I':
+			e->opts.iotlb = true;
 			break;
 		case 'o':
 			e->only = optarg;

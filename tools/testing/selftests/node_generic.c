@@ -9,7 +9,7 @@
 #include "proc.h"
 
 #define REGIONS_MAX	512u
-#define OFFERED_NOT	(BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_BLK_F_SCSI) | BIT(63))
+#define OFFERED_NOT	(BIT(VIRTIO_BLK_F_SCSI) | BIT(63))
 
 #define REGION(gpa, size, va)						\
 	((struct vhost_memory_region){ .guest_phys_addr = (gpa), .memory_size = (size),	\
