@@ -282,13 +282,14 @@ int pvdev_iotlb_refuse(struct pvdev *dev, u64 start, u64 last, u32 perm)
  */
 bool pvdev_iotlb_next(struct pvdev *dev, struct pvring_miss *miss)
 {
+	unsigned int first, i;
 	bool found = false;
-	unsigned int i;
 
 	spin_lock(&dev->miss_lock);
+	first = dev->miss_next;
 	for (i = 0; i < dev->nvqs; i++) {
 		/* A queue that asks all the time is not the only one. */
-		unsigned int n = (dev->miss_next + i) % dev->nvqs;
+		unsigned int n = (first + i) % dev->nvqs;
 		struct pvdev_vq *vq = dev->vqs[n];
 
 		if (vq->asks != PVDEV_ASKS ||

@@ -84,8 +84,10 @@ int iotlb_expect_none(struct env *e, unsigned int busy_queue)
 
 	for (i = 0; i < 4; i++)
 		CHECK_PASS(env_verify_queue(e, busy_queue, 4096 + 64 * i));
-	CHECK_EQ(poll(&p, 1, 0), 0);
-	CHECK_EQ(iotlb_read(e, &msg), -EAGAIN);
+	i = poll(&p, 1, 0);
+	CHECK(iotlb_read(e, &msg) == -EAGAIN, "it asks for 0x%llx, permission %u", msg.iova,
+	      msg.perm);
+	CHECK_EQ(i, 0);
 	return 0;
 }
 
