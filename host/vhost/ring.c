@@ -104,6 +104,8 @@ static void pvpacked_step_back(struct pvring *r, unsigned int n)
  * @idx_end: indices of a state are smaller; 0: than the queue size
  * @set_state: takes a state that was checked
  * @step_back: the last @n entries, packed: descriptors, were not taken
+ * @published: what the next publish is going to write
+ * @kicks_written: what asking for kicks, or for none, is going to write
  */
 struct pvring_format_ops {
 	size_t (*desc_size)(unsigned int num);
@@ -113,6 +115,10 @@ struct pvring_format_ops {
 	u32 idx_end;
 	void (*set_state)(struct pvring *r, const struct pvring_state *state);
 	void (*step_back)(struct pvring *r, unsigned int n);
+	unsigned int (*published)(const struct pvring *r,
+				  struct pvring_span *span);
+	unsigned int (*kicks_written)(const struct pvring *r, bool enable,
+				      struct pvring_span *span);
 };
 
 static const struct pvring_format_ops pvring_formats[] = {
@@ -124,6 +130,8 @@ static const struct pvring_format_ops pvring_formats[] = {
 		.idx_end = U16_MAX + 1,
 		.set_state = pvsplit_set_state,
 		.step_back = pvsplit_step_back,
+		.published = pvsplit_published,
+		.kicks_written = pvsplit_kicks_written,
 	},
 	[PVRING_PACKED] = {
 		.desc_size = pvpacked_desc_size,
@@ -132,6 +140,8 @@ static const struct pvring_format_ops pvring_formats[] = {
 		.num_ok = pvpacked_num_ok,
 		.set_state = pvpacked_set_state,
 		.step_back = pvpacked_step_back,
+		.published = pvpacked_published,
+		.kicks_written = pvpacked_kicks_written,
 	},
 };
 
@@ -536,3 +546,31 @@ int pvring_kicks_enable(struct pvring *r)
 	return PVRING_CALL(r, kicks_enable, r);
 }
 EXPORT_SYMBOL_GPL(pvring_kicks_enable);
+
+/**
+ * pvring_published() - what is pvring_publish() going to write
+ * @r: the ring, with chains to publish
+ * @span: room for PVRING_SPANS parts of its areas
+ *
+ * Return: how many.
+ */
+unsigned int pvring_published(const struct pvring *r, struct pvring_span *span)
+{
+	return pvring_formats[r->format].published(r, span);
+}
+EXPORT_SYMBOL_GPL(pvring_published);
+
+/**
+ * pvring_kicks_written() - what is a wish about kicks going to write
+ * @r: the ring
+ * @enable: pvring_kicks_enable(); otherwise pvring_kicks_disable()
+ * @span: room for one part of its areas
+ *
+ * Return: 1, or 0 where nothing is written.
+ */
+unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
+				  struct pvring_span *span)
+{
+	return pvring_formats[r->format].kicks_written(r, enable, span);
+}
+EXPORT_SYMBOL_GPL(pvring_kicks_written);

@@ -156,6 +156,27 @@ struct pvring_fault {
 	bool write;
 };
 
+/* Parts of its areas that an operation on a ring writes. */
+#define PVRING_SPANS		3
+
+enum pvring_area {
+	PVRING_AREA_DESC,
+	PVRING_AREA_DRIVER,
+	PVRING_AREA_DEVICE,
+};
+
+/**
+ * struct pvring_span - a part of an area
+ * @area: &enum pvring_area
+ * @offset: its first byte
+ * @len: bytes, not 0
+ */
+struct pvring_span {
+	unsigned int area;
+	u32 offset;
+	u32 len;
+};
+
 /**
  * struct pvring_state - where a ring stands: all that is needed to go on
  * @avail_idx: next entry of the available ring; packed: next descriptor
@@ -284,6 +305,9 @@ int pvring_publish(struct pvring *r);
 int pvring_notify_needed(struct pvring *r);
 int pvring_kicks_disable(struct pvring *r);
 int pvring_kicks_enable(struct pvring *r);
+unsigned int pvring_published(const struct pvring *r, struct pvring_span *span);
+unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
+				  struct pvring_span *span);
 
 void pvring_complete_in_order(struct pvring *r, u16 head, u64 word);
 

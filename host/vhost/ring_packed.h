@@ -217,6 +217,41 @@ fault:
 	return pvring_fault(r, ring, size, true);
 }
 
+/* Descriptors up to the end of the ring, and those from its beginning. */
+static __always_inline unsigned int
+pvpacked_published(const struct pvring *r, struct pvring_span *span)
+{
+	u32 first = r->next_used, before = r->num - first, n = 0;
+	unsigned int i;
+
+	for (i = 0; i < r->npending; i++)
+		n += PVRING_WORD_NDESC(r->pending[i]);
+	span[0] = (struct pvring_span) {
+		PVRING_AREA_DESC, PVDESC_SIZE * first,
+		PVDESC_SIZE * min(n, before)
+	};
+	if (n <= before)
+		return 1;
+	span[1] = (struct pvring_span) {
+		PVRING_AREA_DESC, 0, PVDESC_SIZE * (n - before)
+	};
+	return 2;
+}
+
+static __always_inline unsigned int
+pvpacked_kicks_written(const struct pvring *r, bool enable,
+		       struct pvring_span *span)
+{
+	if (enable ? !r->event_idx && !r->kicks_off :
+		     r->event_idx || r->kicks_off)
+		return 0;
+
+	*span = (struct pvring_span) {
+		PVRING_AREA_DEVICE, 0, PVPACKED_EVENT_SIZE
+	};
+	return 1;
+}
+
 /* Reads the driver area, where and flags, at once. */
 static __always_inline int pvpacked_driver_event(struct pvring *r, u32 *wish,
 						 const enum pvmem_kind kind)

@@ -227,6 +227,40 @@ fault:
 	return pvring_fault(r, used, size, true);
 }
 
+/* Entries up to the end of the ring, those from its beginning, the index. */
+static __always_inline unsigned int
+pvsplit_published(const struct pvring *r, struct pvring_span *span)
+{
+	u16 first = r->next_used & (r->num - 1);
+	u16 n = r->npending, before = r->num - first;
+	unsigned int i = 0;
+
+	span[i++] = (struct pvring_span) {
+		PVRING_AREA_DEVICE, 4 + 8U * first,
+		8U * (n < before ? n : before)
+	};
+	if (n > before)
+		span[i++] = (struct pvring_span) {
+			PVRING_AREA_DEVICE, 4, 8 * (n - before)
+		};
+	span[i++] = (struct pvring_span) { PVRING_AREA_DEVICE, 2, 2 };
+	return i;
+}
+
+static __always_inline unsigned int
+pvsplit_kicks_written(const struct pvring *r, bool enable,
+		      struct pvring_span *span)
+{
+	if (enable ? !r->event_idx && !r->kicks_off :
+		     r->event_idx || r->kicks_off)
+		return 0;
+
+	*span = (struct pvring_span) {
+		PVRING_AREA_DEVICE, r->event_idx ? 4 + 8 * r->num : 0, 2
+	};
+	return 1;
+}
+
 /* Writes a field of the device area. */
 static __always_inline int pvsplit_device_field(struct pvring *r, size_t off,
 						u16 val,
