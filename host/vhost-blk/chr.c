@@ -87,7 +87,8 @@ static void pvblk_chr_set_features(struct pvblk_chr *b)
 {
 	u64 f = b->store.file ? b->dev.features : pvblk_features;
 
-	b->chr.features = f | BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+	b->chr.features = f | BIT_ULL(VIRTIO_F_ANY_LAYOUT) |
+			  BIT_ULL(VHOST_F_LOG_ALL);
 }
 
 static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
@@ -371,6 +372,7 @@ static int pvblk_chr_make(struct pvblk_chr *b)
 	b->dev.pvdev.front = "node";
 	b->dev.pvdev.limit = &pvblk_chr_limit;
 	b->dev.pvdev.kind = PVMEM_USER;
+	b->dev.pvdev.logs = true;
 	b->dev.pvdev.unmapped = "its ring is not in the memory of the VMM";
 	err = pvblk_dev_init(&b->dev, PVBLK_QUEUES_MAX);
 	if (err)

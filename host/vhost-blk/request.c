@@ -4,6 +4,7 @@
  * checks what the guest asked for, its issue does it.
  */
 #include <linux/nospec.h>
+#include <linux/slab.h>
 
 #include "zone.h"
 
@@ -79,6 +80,32 @@ static u8 pvblk_prepare_any(const struct pvblk_io *io)
 	return VIRTIO_BLK_S_OK;
 }
 
+/* What the store writes past us is noted when it has, by the time logging may be on. */
+static int pvblk_req_keep(struct pvblk_req *req, const struct pvmem_seg *seg,
+			  unsigned int nseg)
+{
+	if (!req->q->dev->pvdev.logs || !req->write_guest)
+		return 0;
+
+	req->kept = req->keep;
+	if (nseg > PVBLK_KEPT)
+		req->kept = kmalloc_array(nseg, sizeof(*seg),
+					  GFP_NOIO | __GFP_ACCOUNT);
+	if (!req->kept)
+		return -ENOMEM;
+	memcpy(req->kept, seg, nseg * sizeof(*seg));
+	req->nkept = nseg;
+	return 0;
+}
+
+static void pvblk_req_forget_kept(struct pvblk_req *req)
+{
+	if (unlikely(req->kept != req->keep))
+		kfree(req->kept);
+	req->kept = NULL;
+	req->nkept = 0;
+}
+
 static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
 {
 	struct pvblk_req *req = io->req;
@@ -91,7 +118,8 @@ static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
 	if (bounce || pvblk_misaligned(io))
 		err = pvblk_bio_add_bounced(req, io->seg, io->nseg, io->len);
 	else
-		err = pvblk_bio_add(req, io->seg, io->nseg);
+		err = pvblk_bio_add(req, io->seg, io->nseg) ?:
+		      pvblk_req_keep(req, io->seg, io->nseg);
 
 	/* Pinned before it was unmapped, or not at all. */
 	if (unlikely(!pvdev_vq_view_current(&req->q->vq, req->view)))
@@ -281,6 +309,8 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->bytes = 0;
 	req->in_len = c->in_len;
 	req->bounce = NULL;
+	req->kept = NULL;
+	req->nkept = 0;
 	req->append = NULL;
 	req->ranges = NULL;
 	req->ranged = 0;
@@ -334,6 +364,7 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 
 static void pvblk_req_release_extra(struct pvblk_req *req)
 {
+	pvblk_req_forget_kept(req);
 	pvblk_append_release(req);
 	pvblk_ranges_release(req);
 }
@@ -401,6 +432,9 @@ static int pvblk_req_tell(struct pvblk_req *req)
 {
 	int err = 0;
 
+	/* Of a read that failed a part may be there. */
+	if (req->nkept)
+		pvdev_vq_log(&req->q->vq, req->kept, req->nkept);
 	if (req->status == VIRTIO_BLK_S_OK && req->bounce && req->write_guest)
 		err = pvblk_bounce_to_guest(req);
 	if (req->status == VIRTIO_BLK_S_OK && req->append && !err)

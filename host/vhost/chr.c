@@ -41,6 +41,7 @@ static void pvchr_reset(struct pvchr *c)
 	c->ops->reset(c);
 	pvchr_vring_reset(c);
 	pvchr_worker_reset(c);
+	pvchr_log_reset(c);
 	pvchr_set_mm(c, NULL);
 	pvdev_clear_table(c->dev);
 	pvmem_table_put(c->mem);
@@ -91,16 +92,21 @@ int pvchr_accept(struct pvchr *c, u64 features)
 
 	if (features & ~c->features)
 		return -EOPNOTSUPP;
-	if (features != c->acked && started)
+	/* To log what is written, or no longer, is the VMM's business alone. */
+	if (started && (features ^ c->acked) & ~BIT_ULL(VHOST_F_LOG_ALL))
 		return -EBUSY;
+	if (started && features & BIT_ULL(VHOST_F_LOG_ALL) && !c->log_base)
+		return -EINVAL;
 	if (!started)
 		err = pvchr_set_memory(c, features);
-	if (err)
+	if (!err)
+		err = pvchr_log_update(c, features);
+	if (err == -ENOMEM)
 		return err;
 
 	c->acked = features;
 	WRITE_ONCE(c->dev->features, features);
-	return 0;
+	return err;
 }
 
 static long pvchr_set_features(struct pvchr *c, void __user *argp)
@@ -154,20 +160,29 @@ static int pvchr_table_fill(struct pvmem_table *t,
 	return err ?: pvmem_table_seal(t);
 }
 
-/* With an IOTLB it is not what the device sees. */
+/* On success the reference is the device's. */
 static int pvchr_use_mem(struct pvchr *c, struct pvmem_table *t)
 {
-	int err = 0;
+	struct pvmem_table *old = c->mem;
+	int err;
 
-	if (!c->dev->iotlb)
+	/* First the log: what is written by way of it can be noted then. */
+	c->mem = t;
+	err = pvchr_log_update(c, c->acked);
+	/* With an IOTLB it is not what the device sees. */
+	if (!err && !c->dev->iotlb) {
 		err = pvdev_set_table(c->dev, pvmem_table_get(t));
-	if (err) {
-		pvmem_table_put(t);
-		return err;
+		if (err)
+			pvmem_table_put(t);
 	}
-	swap(c->mem, t);
-	pvmem_table_put(t);
-	return 0;
+	if (!err) {
+		pvmem_table_put(old);
+		return 0;
+	}
+
+	c->mem = old;
+	pvchr_log_update(c, c->acked);
+	return err;
 }
 
 static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
@@ -216,6 +231,8 @@ static const struct pvchr_cmd {
 	{ VHOST_SET_MEM_TABLE, false, pvchr_set_mem_table },
 	{ VHOST_NEW_WORKER, false, pvchr_new_worker },
 	{ VHOST_FREE_WORKER, false, pvchr_free_worker },
+	{ VHOST_SET_LOG_BASE, false, pvchr_set_log_base },
+	{ VHOST_SET_LOG_FD, false, pvchr_set_log_fd },
 };
 
 static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)

@@ -69,6 +69,8 @@ struct pvchr_vq {
  *	&pvdev.control
  * @backend_acked: what the owner accepted
  * @mem: guest memory as the owner says; NULL: it has said nothing
+ * @log_base: where the log of dirty pages is in the owner; 0: nowhere
+ * @log_event: signalled when something was noted there; NULL: nothing is
  * @mm: the owner; NULL: there is none. Changed under &pvdev.map_lock as well
  * @vq: one for each queue
  * @worker: by number; as many as @made can be, and one for each queue
@@ -82,6 +84,8 @@ struct pvchr {
 	u64 acked;
 	u64 backend_acked;
 	struct pvmem_table *mem;
+	u64 log_base;
+	struct file *log_event;
 	struct mm_struct *mm;
 	struct pvchr_vq *vq;
 	struct pvchr_worker *worker;
@@ -116,6 +120,11 @@ ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
 			 struct iov_iter *from);
 __poll_t pvchr_poll(struct pvchr *c, struct file *file, poll_table *wait);
 int pvchr_set_memory(struct pvchr *c, u64 features);
+
+int pvchr_log_update(struct pvchr *c, u64 features);
+long pvchr_set_log_base(struct pvchr *c, void __user *argp);
+long pvchr_set_log_fd(struct pvchr *c, void __user *argp);
+void pvchr_log_reset(struct pvchr *c);
 
 void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
 int pvchr_kick_set(struct pvchr_vq *cvq, int fd);

@@ -90,12 +90,13 @@ static long pvchr_set_vring_addr(struct pvchr *c, struct pvchr_vq *cvq,
 
 	if (copy_from_user(&a, argp, sizeof(a)))
 		return -EFAULT;
-	if (a.flags)
+	if (a.flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
 	/* virtio 1.4, 2.7 and 2.8. */
 	if (!IS_ALIGNED(a.desc_user_addr, 16) ||
 	    !IS_ALIGNED(a.avail_user_addr, pvchr_packed(c) ? 4 : 2) ||
-	    !IS_ALIGNED(a.used_user_addr, 4))
+	    !IS_ALIGNED(a.used_user_addr, 4) ||
+	    !IS_ALIGNED(a.log_guest_addr, 4))
 		return -EINVAL;
 	/* With an IOTLB it translates them. */
 	if (!c->dev->iotlb &&
@@ -108,8 +109,10 @@ static long pvchr_set_vring_addr(struct pvchr *c, struct pvchr_vq *cvq,
 	iova[PVDEV_DRIVER] = a.avail_user_addr;
 	iova[PVDEV_DEVICE] = a.used_user_addr;
 	pvdev_vq_set_areas(cvq->vq, iova, true);
+	pvdev_vq_set_log_ring(cvq->vq, a.flags & BIT(VHOST_VRING_F_LOG),
+			      a.log_guest_addr);
 	cvq->placed = true;
-	return 0;
+	return pvchr_log_update(c, c->acked);
 }
 
 static int pvchr_get_fd(void __user *argp, int *fd)

@@ -16,6 +16,7 @@
 struct eventfd_ctx;
 struct pvdev;
 struct pvdev_vq;
+struct pvlog;
 
 /* The longest that a worker looks at an empty ring before it asks for a kick. */
 #define PVDEV_POLL_US_MAX	10000
@@ -51,6 +52,22 @@ enum pvdev_area {
 	PVDEV_DRIVER,
 	PVDEV_DEVICE,
 	PVDEV_AREAS,
+};
+
+static_assert((int)PVDEV_DESC == (int)PVRING_AREA_DESC &&
+	      (int)PVDEV_DRIVER == (int)PVRING_AREA_DRIVER &&
+	      (int)PVDEV_DEVICE == (int)PVRING_AREA_DEVICE);
+
+/**
+ * struct pvdev_dirty - parts of a ring that are written, for the log
+ * @n: how many
+ * @span: the parts
+ * @addr: where they are in the owner
+ */
+struct pvdev_dirty {
+	unsigned int n;
+	struct pvring_span span[PVRING_SPANS];
+	unsigned long addr[PVRING_SPANS];
 };
 
 /**
@@ -94,6 +111,12 @@ enum pvdev_asks {
  * @tries: how often the current operation has faulted memory in
  * @miss: what the queue asks for; this and @asks is under &pvdev.miss_lock
  * @asks: whether it does. While it does it stands still
+ * @log: where written pages are noted; NULL: nowhere. This and what follows is
+ *	under @lock
+ * @log_all: all that is written is
+ * @log_ring: the ring is, its device area being at @log_addr for the driver
+ * @log_addr: a guest physical address
+ * @logged: something was noted since the owner was told
  * @done: finished requests, for the backend's reap
  * @poll_us: how long to look at an empty ring before a kick is asked for
  * @poll_until: when that ends, in ns of the monotonic clock; 0: it has not begun
@@ -134,6 +157,12 @@ struct pvdev_vq {
 	struct pvring_miss miss;
 	enum pvdev_asks asks;
 
+	struct pvlog *log;
+	bool log_all;
+	bool log_ring;
+	u64 log_addr;
+	bool logged;
+
 	struct llist_head done;
 	u32 poll_us;
 	u64 poll_until;
@@ -171,6 +200,8 @@ struct pvdev_vq {
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
  * @iotlb: @table is an IOTLB
+ * @logs: there may be a log of dirty pages: backends keep for that what a request
+ *	is going to write
  * @miss_lock: protects what the queues ask for
  * @miss_next: the queue whose question is read next
  * @miss_wait: who reads questions waits here
@@ -195,6 +226,7 @@ struct pvdev {
 	struct mutex map_lock;
 	struct pvmem_table *table;
 	bool iotlb;
+	bool logs;
 	spinlock_t miss_lock;
 	unsigned int miss_next;
 	wait_queue_head_t miss_wait;
@@ -268,6 +300,25 @@ int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		   const struct pvmem_seg *seg, const void *from);
 void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
+
+void pvdev_vq_log(struct pvdev_vq *vq, const struct pvmem_seg *seg,
+		  unsigned int n);
+void pvdev_vq_dirty_at(struct pvdev_vq *vq, struct pvdev_dirty *d);
+void pvdev_vq_log_dirty(struct pvdev_vq *vq, const struct pvdev_dirty *d);
+void pvdev_vq_log_tell(struct pvdev_vq *vq);
+int pvdev_vq_set_log(struct pvdev_vq *vq, struct pvlog *log, bool all);
+void pvdev_vq_set_log_ring(struct pvdev_vq *vq, bool on, u64 gpa);
+
+/**
+ * pvdev_vq_logs_ring() - is it noted what is written into a queue's ring
+ * @vq: the queue, its lock held
+ *
+ * Return: true if it is.
+ */
+static inline bool pvdev_vq_logs_ring(const struct pvdev_vq *vq)
+{
+	return vq->log && (vq->log_all || vq->log_ring);
+}
 
 /**
  * pvdev_vq_view_current() - is memory still what a chain was popped under

@@ -298,6 +298,7 @@ static void pvdev_vq_call(struct pvdev_vq *vq)
  */
 void pvdev_vq_publish(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -306,6 +307,11 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 
 	do {
 		ret = pvdev_vq_enter(vq);
+		if (unlikely(pvdev_vq_logs_ring(vq)) && !ret &&
+		    vq->ring.npending) {
+			d.n = pvring_published(&vq->ring, d.span);
+			pvdev_vq_dirty_at(vq, &d);
+		}
 		if (likely(!ret))
 			ret = pvring_publish(&vq->ring);
 		if (likely(!ret))
@@ -313,6 +319,9 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 	} while (pvdev_vq_leave(vq, ret));
 	if (unlikely(ret == -ENXIO))
 		return;
+	if (unlikely(d.n) && !vq->ring.npending)
+		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_tell(vq);
 
 	/* What the driver does about it is worth another wait. */
 	vq->poll_until = 0;
@@ -323,6 +332,16 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_publish);
 
+/* What a wish about kicks is going to write; once it may have been, it stays. */
+static void pvdev_vq_kicks_dirty(struct pvdev_vq *vq, bool enable,
+				 struct pvdev_dirty *d)
+{
+	if (likely(!pvdev_vq_logs_ring(vq)) || d->n)
+		return;
+	d->n = pvring_kicks_written(&vq->ring, enable, d->span);
+	pvdev_vq_dirty_at(vq, d);
+}
+
 /**
  * pvdev_vq_busy() - tell the driver that a turn has begun
  * @vq: the queue, its lock held
@@ -331,6 +350,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_publish);
  */
 void pvdev_vq_busy(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -339,9 +359,13 @@ void pvdev_vq_busy(struct pvdev_vq *vq)
 
 	do {
 		ret = pvdev_vq_enter(vq);
-		if (likely(!ret))
+		if (likely(!ret)) {
+			pvdev_vq_kicks_dirty(vq, false, &d);
 			ret = pvring_kicks_disable(&vq->ring);
+		}
 	} while (pvdev_vq_leave(vq, ret));
+	if (unlikely(d.n) && !ret)
+		pvdev_vq_log_dirty(vq, &d);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_busy);
 
@@ -355,6 +379,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_busy);
  */
 bool pvdev_vq_idle(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -365,9 +390,14 @@ bool pvdev_vq_idle(struct pvdev_vq *vq)
 
 	do {
 		ret = pvdev_vq_enter(vq);
-		if (likely(!ret))
+		if (likely(!ret)) {
+			pvdev_vq_kicks_dirty(vq, true, &d);
 			ret = pvring_kicks_enable(&vq->ring);
+		}
 	} while (pvdev_vq_leave(vq, ret));
+	if (unlikely(d.n) && ret >= 0)
+		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_tell(vq);
 	return ret > 0;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_idle);
@@ -466,6 +496,8 @@ int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		pagefault_enable();
 		mutex_unlock(&vq->mem_lock);
 
+		if (likely(!ret))
+			pvdev_vq_log(vq, &part, 1);
 		if (ret != -EAGAIN)
 			return ret;
 	} while (++tries < PVDEV_TRIES_MAX &&
