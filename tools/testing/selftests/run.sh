@@ -33,7 +33,7 @@ NODE="node node_worker node_cve node_io node_io_packed node_io_order node_io_pac
 	race_control_raid race_control_nvme
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
-	node_iotlb node_iotlb_slow node_iotlb_io
+	node_iotlb node_iotlb_slow node_iotlb_io node_dirty
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop node_nbd"
 SIZE_MIB=96 SLOW_MS=300
@@ -223,6 +223,10 @@ part_node_iotlb_slow() {
 	store_make nulltest "$SIZE_MIB" && slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
 	STORE=/dev/mapper/slowtest BACK=/dev/nulltest
 	store_node iotlb --slow --only slow
+}
+
+part_node_dirty() {
+	on_node dirty
 }
 
 part_node_netlink() {
