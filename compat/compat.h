@@ -22,6 +22,10 @@
 #include "eventfd_compat.h"
 #endif
 
+#if !defined(PVIO_HAVE_VHOST_WORKERS) || !defined(PVIO_HAVE_VHOST_FEATURES_ARRAY)
+#include "vhost_compat.h"
+#endif
+
 /* Before anybody includes what it makes up for. */
 #ifndef PVIO_HAVE_VIRTIO_BLK_ZONED
 #include "virtio_blk_compat.h"

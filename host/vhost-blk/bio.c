@@ -241,7 +241,7 @@ static int pvblk_bounce_from_guest(struct pvblk_req *req)
  * @req: a request that has a copy
  *
  * Context: worker.
- * Return: 0 or -EFAULT.
+ * Return: as for pvdev_vq_write().
  */
 int pvblk_bounce_to_guest(struct pvblk_req *req)
 {

@@ -30,6 +30,9 @@
 /* Vectors in a request itself: 64 KiB of scattered pages. */
 #define PVBLK_VECS		16
 
+/* Pieces of guest memory that a request itself can remember. */
+#define PVBLK_KEPT		2
+
 /* Pages pinned in one go. */
 #define PVBLK_PIN_MAX		64
 
@@ -189,6 +192,9 @@ struct pvblk_bounce {
  * @in_len: bytes of guest memory that a success has written
  * @status_seg: where the status goes
  * @bounce: the copy of its data; NULL: there is none
+ * @kept: what the store writes, for the log of dirty pages; NULL: nothing
+ * @nkept: pieces in @kept
+ * @keep: room for a few
  * @append: what appending to a zone needs; NULL: it is something else
  * @ranges: what to write zeroes to if the store can't do it; NULL: nothing
  * @ranged: bytes in its ranges
@@ -213,6 +219,9 @@ struct pvblk_req {
 	sector_t sector;
 	struct pvmem_seg status_seg;
 	struct pvblk_bounce *bounce;
+	struct pvmem_seg *kept;
+	unsigned int nkept;
+	struct pvmem_seg keep[PVBLK_KEPT];
 	struct pvblk_append *append;
 	struct pvblk_ranges *ranges;
 	u32 ranged;

@@ -30,8 +30,7 @@
  * @serial: for the store
  * @ages: there is a @lifetime
  * @lifetime: how worn the store is
- * @nworkers: threads for all queues; 0: each has its own
- * @worker: threads, while queues are being started
+ * @nworkers: threads for all queues that were given none; 0: each has its own
  * @event_lock: protects @event
  * @event: tells the VMM of a change of the configuration
  */
@@ -46,7 +45,6 @@ struct pvblk_chr {
 	bool ages;
 	u64 lifetime;
 	unsigned int nworkers;
-	struct pvworker *worker[PVBLK_QUEUES_MAX];
 	spinlock_t event_lock;
 	struct eventfd_ctx *event;
 };
@@ -89,8 +87,8 @@ static void pvblk_chr_set_features(struct pvblk_chr *b)
 {
 	u64 f = b->store.file ? b->dev.features : pvblk_features;
 
-	b->chr.features = (f & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM)) |
-			  BIT_ULL(VIRTIO_F_ANY_LAYOUT);
+	b->chr.features = f | BIT_ULL(VIRTIO_F_ANY_LAYOUT) |
+			  BIT_ULL(VHOST_F_LOG_ALL);
 }
 
 static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
@@ -100,11 +98,11 @@ static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
 
 static int pvblk_chr_start_queues(struct pvblk_chr *b)
 {
-	unsigned int i, nr = 0;
+	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++) {
-		unsigned int slot = b->nworkers ? nr % b->nworkers : nr;
+		struct pvworker *w;
 
 		if (!pvblk_chr_usable(b, i))
 			continue;
@@ -113,25 +111,11 @@ static int pvblk_chr_start_queues(struct pvblk_chr *b)
 		err = pvblk_dev_start_pool(&b->dev, PVWORKER_OWNER);
 		if (err)
 			break;
-		if (!b->worker[slot])
-			b->worker[slot] = pvdev_worker_start(&b->dev.pvdev, "pv",
-							     slot, PVWORKER_OWNER);
-		err = PTR_ERR_OR_ZERO(b->worker[slot]) ?:
-		      pvblk_dev_start_queue(&b->dev, i, b->worker[slot]);
-		nr++;
+		w = pvchr_vq_worker(&b->chr, i, b->nworkers);
+		err = PTR_ERR_OR_ZERO(w) ?:
+		      pvblk_dev_start_queue(&b->dev, i, w);
 	}
 	return err;
-}
-
-static void pvblk_chr_put_workers(struct pvblk_chr *b)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(b->worker); i++) {
-		if (!IS_ERR_OR_NULL(b->worker[i]))
-			pvworker_put(b->worker[i]);
-		b->worker[i] = NULL;
-	}
 }
 
 static int pvblk_chr_start(struct pvblk_chr *b)
@@ -142,17 +126,13 @@ static int pvblk_chr_start(struct pvblk_chr *b)
 	b->dev.driver_features = b->chr.acked;
 	pvblk_dev_update_cache_mode(&b->dev);
 	err = pvblk_chr_start_queues(b);
-	pvblk_chr_put_workers(b);
-	if (err) {
-		pvblk_dev_stop(&b->dev);
-		return err;
-	}
-
 	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++)
 		if (pvdev_vq_started(b->dev.vqs[i]))
 			err = pvdev_vq_resume(b->dev.vqs[i]);
-	if (err)
+	if (err) {
 		pvblk_dev_stop(&b->dev);
+		pvchr_stopped(&b->chr);
+	}
 	return err;
 }
 
@@ -167,6 +147,7 @@ static void pvblk_chr_put_store(struct pvblk_chr *b)
 static void pvblk_chr_detach(struct pvblk_chr *b)
 {
 	pvblk_dev_park(&b->dev);
+	pvchr_stopped(&b->chr);
 	pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
 }
@@ -391,6 +372,7 @@ static int pvblk_chr_make(struct pvblk_chr *b)
 	b->dev.pvdev.front = "node";
 	b->dev.pvdev.limit = &pvblk_chr_limit;
 	b->dev.pvdev.kind = PVMEM_USER;
+	b->dev.pvdev.logs = true;
 	b->dev.pvdev.unmapped = "its ring is not in the memory of the VMM";
 	err = pvblk_dev_init(&b->dev, PVBLK_QUEUES_MAX);
 	if (err)
@@ -457,10 +439,35 @@ static long pvblk_chr_ioctl(struct file *file, unsigned int cmd,
 	return pvchr_ioctl(&b->chr, cmd, (void __user *)arg);
 }
 
+static struct pvchr *pvblk_chr_of(const struct file *file)
+{
+	struct pvblk_chr *b = file->private_data;
+
+	return &b->chr;
+}
+
+static ssize_t pvblk_chr_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return pvchr_read_iter(pvblk_chr_of(iocb->ki_filp), iocb, to);
+}
+
+static ssize_t pvblk_chr_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return pvchr_write_iter(pvblk_chr_of(iocb->ki_filp), iocb, from);
+}
+
+static __poll_t pvblk_chr_poll(struct file *file, poll_table *wait)
+{
+	return pvchr_poll(pvblk_chr_of(file), file, wait);
+}
+
 static const struct file_operations pvblk_chr_fops = {
 	.owner = THIS_MODULE,
 	.open = pvblk_chr_open,
 	.release = pvblk_chr_release,
+	.read_iter = pvblk_chr_read_iter,
+	.write_iter = pvblk_chr_write_iter,
+	.poll = pvblk_chr_poll,
 	.unlocked_ioctl = pvblk_chr_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

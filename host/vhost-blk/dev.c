@@ -15,6 +15,7 @@
 
 const u64 pvblk_features =
 	BIT_ULL(VIRTIO_F_VERSION_1) | BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) |
+	BIT_ULL(VIRTIO_F_RING_PACKED) | BIT_ULL(VIRTIO_F_IN_ORDER) |
 	BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | BIT_ULL(VIRTIO_RING_F_EVENT_IDX) |
 	BIT_ULL(VIRTIO_BLK_F_SIZE_MAX) | BIT_ULL(VIRTIO_BLK_F_SEG_MAX) |
 	BIT_ULL(VIRTIO_BLK_F_RO) | BIT_ULL(VIRTIO_BLK_F_BLK_SIZE) |
@@ -272,10 +273,12 @@ int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w)
 	int err = -EINVAL;
 
 	if (cfg->num <= dev->queue_size) {
-		cfg->format = PVRING_SPLIT;
+		cfg->format = f & BIT_ULL(VIRTIO_F_RING_PACKED) ?
+			      PVRING_PACKED : PVRING_SPLIT;
 		cfg->kind = dev->pvdev.kind;
 		cfg->event_idx = f & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
 		cfg->indirect = f & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
+		cfg->in_order = f & BIT_ULL(VIRTIO_F_IN_ORDER);
 		err = pvblk_queue_start(q, w);
 	}
 	if (err)

@@ -11,6 +11,9 @@
 #define PVBLK_TURN_CHAINS	256
 #define PVBLK_TURN_BYTES	SZ_16M
 
+/* What is mapped by pages of 4 KiB is as many pieces, and one more for each descriptor. */
+#define PVBLK_SPLITS_MAX	(PVBLK_BYTES_MAX / SZ_4K + PVBLK_SEG_MAX + 2)
+
 static const struct pvring_limits pvblk_limits = {
 	.max_desc = PVBLK_SEG_MAX + 2,
 	.max_bytes = PVBLK_BYTES_MAX,
@@ -94,8 +97,11 @@ static bool pvblk_turn(struct pvdev_vq *vq)
 	}
 	pvdev_vq_publish(vq);
 
-	/* A stall ends with a completion, and that brings the next turn. */
-	if (q->stalled)
+	/*
+	 * A stall ends with a completion, and that brings the next turn. So does
+	 * the answer to a question.
+	 */
+	if (q->stalled || pvdev_vq_asks(vq))
 		return false;
 	return n || pvdev_vq_idle(vq);
 }
@@ -177,6 +183,8 @@ int pvblk_queue_start(struct pvblk_queue *q, struct pvworker *w)
 	q->active = 0;
 	q->stalled = false;
 	q->vq.config.limits = pvblk_limits;
+	if (q->dev->pvdev.iotlb)
+		q->vq.config.limits.max_splits = PVBLK_SPLITS_MAX;
 	err = pvdev_vq_start(&q->vq, w);
 	if (err)
 		goto err_start;

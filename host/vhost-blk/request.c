@@ -4,6 +4,7 @@
  * checks what the guest asked for, its issue does it.
  */
 #include <linux/nospec.h>
+#include <linux/slab.h>
 
 #include "zone.h"
 
@@ -79,6 +80,32 @@ static u8 pvblk_prepare_any(const struct pvblk_io *io)
 	return VIRTIO_BLK_S_OK;
 }
 
+/* What the store writes past us is noted when it has, by the time logging may be on. */
+static int pvblk_req_keep(struct pvblk_req *req, const struct pvmem_seg *seg,
+			  unsigned int nseg)
+{
+	if (!req->q->dev->pvdev.logs || !req->write_guest)
+		return 0;
+
+	req->kept = req->keep;
+	if (nseg > PVBLK_KEPT)
+		req->kept = kmalloc_array(nseg, sizeof(*seg),
+					  GFP_NOIO | __GFP_ACCOUNT);
+	if (!req->kept)
+		return -ENOMEM;
+	memcpy(req->kept, seg, nseg * sizeof(*seg));
+	req->nkept = nseg;
+	return 0;
+}
+
+static void pvblk_req_forget_kept(struct pvblk_req *req)
+{
+	if (unlikely(req->kept != req->keep))
+		kfree(req->kept);
+	req->kept = NULL;
+	req->nkept = 0;
+}
+
 static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
 {
 	struct pvblk_req *req = io->req;
@@ -91,7 +118,8 @@ static int pvblk_issue_data(struct pvblk_io *io, blk_opf_t opf, bool bounce)
 	if (bounce || pvblk_misaligned(io))
 		err = pvblk_bio_add_bounced(req, io->seg, io->nseg, io->len);
 	else
-		err = pvblk_bio_add(req, io->seg, io->nseg);
+		err = pvblk_bio_add(req, io->seg, io->nseg) ?:
+		      pvblk_req_keep(req, io->seg, io->nseg);
 
 	/* Pinned before it was unmapped, or not at all. */
 	if (unlikely(!pvdev_vq_view_current(&req->q->vq, req->view)))
@@ -281,6 +309,8 @@ static void pvblk_req_init(struct pvblk_req *req, const struct pvring_chain *c,
 	req->bytes = 0;
 	req->in_len = c->in_len;
 	req->bounce = NULL;
+	req->kept = NULL;
+	req->nkept = 0;
 	req->append = NULL;
 	req->ranges = NULL;
 	req->ranged = 0;
@@ -334,6 +364,7 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 
 static void pvblk_req_release_extra(struct pvblk_req *req)
 {
+	pvblk_req_forget_kept(req);
 	pvblk_append_release(req);
 	pvblk_ranges_release(req);
 }
@@ -346,8 +377,9 @@ static void pvblk_req_release_extra(struct pvblk_req *req)
  *
  * Context: worker.
  * Return: 0: it is on its way or finished; -EAGAIN: it has to wait for others
- * of this queue; -ESTALE: it is to be popped again; -EBADMSG: the chain has no
- * room for a status. Nothing has happened after an error.
+ * of this queue; -ESTALE: it is to be popped again, -ENXIO: when memory is mapped;
+ * -EBADMSG: the chain has no room for a status. Nothing has happened after an
+ * error.
  */
 int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 		    struct pvdev_view *view)
@@ -368,7 +400,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 	/* Memory that runs short is worth waiting for while others end. */
 	if (ret == -ENOMEM && q->active)
 		ret = -EAGAIN;
-	if (ret == -EAGAIN || ret == -ESTALE) {
+	if (ret == -EAGAIN || ret == -ESTALE || ret == -ENXIO) {
 		pvblk_bio_release(req, false);
 		pvblk_req_release_extra(req);
 		return ret;
@@ -395,19 +427,33 @@ static void pvblk_req_count(const struct pvblk_req *req)
 			    PVSTATS_UNSUPP : PVSTATS_IOERR, 1);
 }
 
+/* Writes all that the guest is told. It may be done again after -ENXIO. */
+static int pvblk_req_tell(struct pvblk_req *req)
+{
+	int err = 0;
+
+	/* Of a read that failed a part may be there. */
+	if (req->nkept)
+		pvdev_vq_log(&req->q->vq, req->kept, req->nkept);
+	if (req->status == VIRTIO_BLK_S_OK && req->bounce && req->write_guest)
+		err = pvblk_bounce_to_guest(req);
+	if (req->status == VIRTIO_BLK_S_OK && req->append && !err)
+		err = pvblk_append_answer(req);
+	if (err == -ENXIO)
+		return err;
+	if (err)
+		req->status = VIRTIO_BLK_S_IOERR;
+
+	/* Memory that is gone takes its status with it. */
+	err = pvdev_vq_write(&req->q->vq, req->view, &req->status_seg,
+			     &req->status);
+	return err == -ENXIO ? err : 0;
+}
+
 static void pvblk_req_complete(struct pvblk_req *req)
 {
 	struct pvdev_vq *vq = &req->q->vq;
 	u32 len;
-
-	if (req->bounce && req->write_guest &&
-	    req->status == VIRTIO_BLK_S_OK && pvblk_bounce_to_guest(req))
-		req->status = VIRTIO_BLK_S_IOERR;
-	if (req->append && req->status == VIRTIO_BLK_S_OK)
-		pvblk_append_answer(req);
-
-	/* Memory that is gone takes its status with it. */
-	pvdev_vq_write(vq, req->view, &req->status_seg, &req->status);
 
 	/* Bytes from the first writable one on: data of a failure is none. */
 	len = req->in_len;
@@ -434,7 +480,8 @@ static void pvblk_req_flush(struct pvblk_req *req)
  * @publish: complete it; otherwise the guest doesn't ask any more
  *
  * Context: the queue's lock held; with @publish the worker.
- * Return: false where it isn't done yet, and is in flight again.
+ * Return: false where it isn't done yet: it is in flight again, or on
+ * &pvdev_vq.done again until memory is mapped.
  */
 bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 {
@@ -442,6 +489,11 @@ bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 		return false;
 	if (publish && req->then_flush && req->status == VIRTIO_BLK_S_OK) {
 		pvblk_req_flush(req);
+		return false;
+	}
+
+	if (publish && pvblk_req_tell(req)) {
+		llist_add(&req->done, &req->q->vq.done);
 		return false;
 	}
 

@@ -38,6 +38,11 @@ static bool pvblk_bound_to_kernel(const struct pvblk_vdpa *v)
 	return kernel;
 }
 
+static bool pvblk_vdpa_packed(const struct pvblk_vdpa *v)
+{
+	return READ_ONCE(v->dev.driver_features) & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
+
 static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 				u64 driver, u64 device)
 {
@@ -48,8 +53,9 @@ static int pvblk_set_vq_address(struct vdpa_device *vdpa, u16 idx, u64 desc,
 	};
 	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 
-	/* virtio 1.4, 2.7. */
-	if (!IS_ALIGNED(desc, 16) || !IS_ALIGNED(driver, 2) ||
+	/* virtio 1.4, 2.7 and 2.8. */
+	if (!IS_ALIGNED(desc, 16) ||
+	    !IS_ALIGNED(driver, pvblk_vdpa_packed(v) ? 4 : 2) ||
 	    !IS_ALIGNED(device, 4)) {
 		pvdev_warn(&v->dev.pvdev, "queue %u: ring address is misaligned\n",
 			   idx);
@@ -168,13 +174,20 @@ static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 {
 	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	/* Every stop has drained the ring: both indices are the same. */
-	const struct pvring_state s = {
+	struct pvring_state s = {
 		.avail_idx = state->split.avail_index,
 		.used_idx = state->split.avail_index,
 	};
 	int err;
 
 	mutex_lock(&v->dev.pvdev.control);
+	if (pvblk_vdpa_packed(v))
+		s = (struct pvring_state) {
+			.avail_idx = state->packed.last_avail_idx,
+			.avail_wrap = state->packed.last_avail_counter,
+			.used_idx = state->packed.last_used_idx,
+			.used_wrap = state->packed.last_used_counter,
+		};
 	err = pvdev_vq_set_state(&pvblk_vdpa_queue(v, idx)->vq, &s);
 	mutex_unlock(&v->dev.pvdev.control);
 	return err;
@@ -183,10 +196,19 @@ static int pvblk_set_vq_state(struct vdpa_device *vdpa, u16 idx,
 static int pvblk_get_vq_state(struct vdpa_device *vdpa, u16 idx,
 			      struct vdpa_vq_state *state)
 {
+	struct pvblk_vdpa *v = to_pvblk_vdpa(vdpa);
 	struct pvring_state s;
 
-	pvdev_vq_get_state(&pvblk_vdpa_queue(to_pvblk_vdpa(vdpa), idx)->vq, &s);
-	state->split.avail_index = s.avail_idx;
+	pvdev_vq_get_state(&pvblk_vdpa_queue(v, idx)->vq, &s);
+	if (pvblk_vdpa_packed(v))
+		state->packed = (struct vdpa_vq_state_packed) {
+			.last_avail_idx = s.avail_idx,
+			.last_avail_counter = s.avail_wrap,
+			.last_used_idx = s.used_idx,
+			.last_used_counter = s.used_wrap,
+		};
+	else
+		state->split.avail_index = s.avail_idx;
 	return 0;
 }
 

@@ -306,19 +306,21 @@ int pvblk_issue_zone_append(struct pvblk_io *io)
  * @req: an append that has succeeded
  *
  * Context: worker.
+ * Return: as for pvdev_vq_write().
  */
-void pvblk_append_answer(struct pvblk_req *req)
+int pvblk_append_answer(struct pvblk_req *req)
 {
 	__le64 sector = cpu_to_le64(req->first.bio.bi_iter.bi_sector);
 	struct pvblk_append *a = req->append;
 	void *from = &sector;
 	unsigned int i;
+	int err = 0;
 
-	for (i = 0; i < a->nseg; i++) {
-		if (pvdev_vq_write(&req->q->vq, req->view, &a->seg[i], from))
-			req->status = VIRTIO_BLK_S_IOERR;
+	for (i = 0; i < a->nseg && !err; i++) {
+		err = pvdev_vq_write(&req->q->vq, req->view, &a->seg[i], from);
 		from += a->seg[i].len;
 	}
+	return err;
 }
 
 /**

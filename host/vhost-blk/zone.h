@@ -23,7 +23,7 @@ int pvblk_issue_zone_append(struct pvblk_io *io);
 
 u8 pvblk_zone_status(blk_status_t status, const struct pvblk_req *req);
 u8 pvblk_zone_check_write(const struct pvblk_target *t, u64 sector, u32 sectors);
-void pvblk_append_answer(struct pvblk_req *req);
+int pvblk_append_answer(struct pvblk_req *req);
 void pvblk_append_release(struct pvblk_req *req);
 bool pvblk_zone_slow(const struct pvblk_part *part);
 bool pvblk_zone_asks(const struct pvblk_part *part, blk_status_t status);

@@ -15,27 +15,42 @@
 /* As many as KVM has of memory slots that a VMM can fill. */
 #define PVCHR_REGIONS_MAX	512
 
+/* Who writes messages holds the other lock. */
+static void pvchr_set_mm(struct pvchr *c, struct mm_struct *mm)
+{
+	mutex_lock(&c->dev->map_lock);
+	WRITE_ONCE(c->mm, mm);
+	mutex_unlock(&c->dev->map_lock);
+}
+
 static long pvchr_set_owner(struct pvchr *c, void __user *argp)
 {
 	if (c->mm)
 		return -EBUSY;
 
 	mmgrab(current->mm);
-	c->mm = current->mm;
+	pvchr_set_mm(c, current->mm);
 	pvdev_set_owner(c->dev, true);
 	return 0;
 }
 
 static void pvchr_reset(struct pvchr *c)
 {
+	struct mm_struct *mm = c->mm;
+
 	c->ops->reset(c);
 	pvchr_vring_reset(c);
+	pvchr_worker_reset(c);
+	pvchr_log_reset(c);
+	pvchr_set_mm(c, NULL);
 	pvdev_clear_table(c->dev);
+	pvmem_table_put(c->mem);
+	c->mem = NULL;
 	c->acked = 0;
+	WRITE_ONCE(c->backend_acked, 0);
 	WRITE_ONCE(c->dev->features, 0);
-	if (c->mm)
-		mmdrop(c->mm);
-	c->mm = NULL;
+	if (mm)
+		mmdrop(mm);
 	pvdev_set_owner(c->dev, false);
 }
 
@@ -61,24 +76,50 @@ static bool pvchr_started(const struct pvchr *c)
 	return false;
 }
 
+/**
+ * pvchr_accept() - take up what the driver accepted
+ * @c: the device
+ * @features: that
+ *
+ * Context: &pvdev.control held.
+ * Return: 0; -EOPNOTSUPP for what was not offered, -EBUSY for a change while
+ * queues run.
+ */
+int pvchr_accept(struct pvchr *c, u64 features)
+{
+	bool started = pvchr_started(c);
+	int err = 0;
+
+	if (features & ~c->features)
+		return -EOPNOTSUPP;
+	/* To log what is written, or no longer, is the VMM's business alone. */
+	if (started && (features ^ c->acked) & ~BIT_ULL(VHOST_F_LOG_ALL))
+		return -EBUSY;
+	if (started && features & BIT_ULL(VHOST_F_LOG_ALL) && !c->log_base)
+		return -EINVAL;
+	if (!started)
+		err = pvchr_set_memory(c, features);
+	if (!err)
+		err = pvchr_log_update(c, features);
+	if (err == -ENOMEM)
+		return err;
+
+	c->acked = features;
+	WRITE_ONCE(c->dev->features, features);
+	return err;
+}
+
 static long pvchr_set_features(struct pvchr *c, void __user *argp)
 {
 	u64 features;
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	if (features & ~c->features)
-		return -EOPNOTSUPP;
-	if (features != c->acked && pvchr_started(c))
-		return -EBUSY;
-
-	c->acked = features;
-	WRITE_ONCE(c->dev->features, features);
-	return 0;
+	return pvchr_accept(c, features);
 }
 
-/* None yet: no message over the descriptor, no log. */
-static const u64 pvchr_backend_features;
+static const u64 pvchr_backend_features =
+	BIT_ULL(VHOST_BACKEND_F_IOTLB_MSG_V2);
 
 static long pvchr_get_backend_features(struct pvchr *c, void __user *argp)
 {
@@ -92,7 +133,11 @@ static long pvchr_set_backend_features(struct pvchr *c, void __user *argp)
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	return features & ~pvchr_backend_features ? -EOPNOTSUPP : 0;
+	if (features & ~pvchr_backend_features)
+		return -EOPNOTSUPP;
+
+	WRITE_ONCE(c->backend_acked, features);
+	return 0;
 }
 
 static int pvchr_table_fill(struct pvmem_table *t,
@@ -113,6 +158,31 @@ static int pvchr_table_fill(struct pvmem_table *t,
 				      PVMEM_READ | PVMEM_WRITE);
 	}
 	return err ?: pvmem_table_seal(t);
+}
+
+/* On success the reference is the device's. */
+static int pvchr_use_mem(struct pvchr *c, struct pvmem_table *t)
+{
+	struct pvmem_table *old = c->mem;
+	int err;
+
+	/* First the log: what is written by way of it can be noted then. */
+	c->mem = t;
+	err = pvchr_log_update(c, c->acked);
+	/* With an IOTLB it is not what the device sees. */
+	if (!err && !c->dev->iotlb) {
+		err = pvdev_set_table(c->dev, pvmem_table_get(t));
+		if (err)
+			pvmem_table_put(t);
+	}
+	if (!err) {
+		pvmem_table_put(old);
+		return 0;
+	}
+
+	c->mem = old;
+	pvchr_log_update(c, c->acked);
+	return err;
 }
 
 static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
@@ -137,8 +207,7 @@ static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
 	if (!t)
 		goto err_table;
 
-	err = pvchr_table_fill(t, r, mem.nregions) ?:
-	      pvdev_set_table(c->dev, t);
+	err = pvchr_table_fill(t, r, mem.nregions) ?: pvchr_use_mem(c, t);
 	if (err)
 		pvmem_table_put(t);
 err_table:
@@ -155,9 +224,15 @@ static const struct pvchr_cmd {
 	{ VHOST_RESET_OWNER, false, pvchr_reset_owner },
 	{ VHOST_GET_FEATURES, true, pvchr_get_features },
 	{ VHOST_SET_FEATURES, false, pvchr_set_features },
+	{ VHOST_GET_FEATURES_ARRAY, true, pvchr_get_features_array },
+	{ VHOST_SET_FEATURES_ARRAY, false, pvchr_set_features_array },
 	{ VHOST_GET_BACKEND_FEATURES, true, pvchr_get_backend_features },
 	{ VHOST_SET_BACKEND_FEATURES, true, pvchr_set_backend_features },
 	{ VHOST_SET_MEM_TABLE, false, pvchr_set_mem_table },
+	{ VHOST_NEW_WORKER, false, pvchr_new_worker },
+	{ VHOST_FREE_WORKER, false, pvchr_free_worker },
+	{ VHOST_SET_LOG_BASE, false, pvchr_set_log_base },
+	{ VHOST_SET_LOG_FD, false, pvchr_set_log_fd },
 };
 
 static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)
@@ -213,9 +288,17 @@ int pvchr_init(struct pvchr *c)
 	c->vq = kcalloc(c->dev->nvqs, sizeof(*c->vq), GFP_KERNEL_ACCOUNT);
 	if (!c->vq)
 		return -ENOMEM;
+	c->worker = kcalloc(c->dev->nvqs + PVCHR_WORKERS_MAX,
+			    sizeof(*c->worker), GFP_KERNEL_ACCOUNT);
+	if (!c->worker)
+		goto err_worker;
 	for (i = 0; i < c->dev->nvqs; i++)
 		pvchr_kick_init(&c->vq[i], c->dev->vqs[i]);
 	return 0;
+
+err_worker:
+	kfree(c->vq);
+	return -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(pvchr_init);
 
@@ -230,6 +313,7 @@ void pvchr_release(struct pvchr *c)
 	mutex_lock(&c->dev->control);
 	pvchr_reset(c);
 	mutex_unlock(&c->dev->control);
+	kfree(c->worker);
 	kfree(c->vq);
 }
 EXPORT_SYMBOL_GPL(pvchr_release);

@@ -7,6 +7,8 @@
 #include "dev.h"
 
 struct file;
+struct iov_iter;
+struct kiocb;
 struct mm_struct;
 struct pvchr;
 
@@ -23,14 +25,30 @@ struct pvchr_ops {
 	void (*reset)(struct pvchr *c);
 };
 
+/* Workers that the owner of a device makes beside those that queues have by default. */
+#define PVCHR_WORKERS_MAX	64
+
 /**
- * struct pvchr_vq - how the owner kicks a queue
+ * struct pvchr_worker - a worker with a number that the owner knows it by
+ * @w: the worker; NULL: there is none of this number
+ * @queues: how many are attached to it
+ * @slot: which of those that are there by default; -1: the owner made it
+ */
+struct pvchr_worker {
+	struct pvworker *w;
+	unsigned int queues;
+	int slot;
+};
+
+/**
+ * struct pvchr_vq - how the owner kicks a queue, and who runs it
  * @vq: the queue
  * @kick: the event that the driver's kicks signal; NULL: there is none
  * @head: where it is waited for
  * @wait: there
  * @table: finds @head
  * @placed: the owner said where the ring is
+ * @worker: who runs it, now or from its start on; NULL: as by default
  */
 struct pvchr_vq {
 	struct pvdev_vq *vq;
@@ -39,6 +57,7 @@ struct pvchr_vq {
 	wait_queue_entry_t wait;
 	poll_table table;
 	bool placed;
+	struct pvchr_worker *worker;
 };
 
 /**
@@ -48,24 +67,64 @@ struct pvchr_vq {
  * @features: what is offered
  * @acked: what the driver accepted; this and what follows is under
  *	&pvdev.control
- * @mm: the owner; NULL: there is none
+ * @backend_acked: what the owner accepted
+ * @mem: guest memory as the owner says; NULL: it has said nothing
+ * @log_base: where the log of dirty pages is in the owner; 0: nowhere
+ * @log_event: signalled when something was noted there; NULL: nothing is
+ * @mm: the owner; NULL: there is none. Changed under &pvdev.map_lock as well
  * @vq: one for each queue
+ * @worker: by number; as many as @made can be, and one for each queue
+ * @made: workers that the owner made
+ * @shared: queues that share workers by default
  */
 struct pvchr {
 	struct pvdev *dev;
 	const struct pvchr_ops *ops;
 	u64 features;
 	u64 acked;
+	u64 backend_acked;
+	struct pvmem_table *mem;
+	u64 log_base;
+	struct file *log_event;
 	struct mm_struct *mm;
 	struct pvchr_vq *vq;
+	struct pvchr_worker *worker;
+	unsigned int made;
+	unsigned int shared;
 };
 
 int pvchr_init(struct pvchr *c);
 void pvchr_release(struct pvchr *c);
 long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 
+int pvchr_accept(struct pvchr *c, u64 features);
+long pvchr_get_features_array(struct pvchr *c, void __user *argp);
+long pvchr_set_features_array(struct pvchr *c, void __user *argp);
+
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 void pvchr_vring_reset(struct pvchr *c);
+
+struct pvworker *pvchr_vq_worker(struct pvchr *c, unsigned int idx,
+				 unsigned int share);
+void pvchr_stopped(struct pvchr *c);
+void pvchr_worker_reset(struct pvchr *c);
+long pvchr_new_worker(struct pvchr *c, void __user *argp);
+long pvchr_free_worker(struct pvchr *c, void __user *argp);
+long pvchr_attach_worker(struct pvchr *c, struct pvchr_vq *cvq,
+			 void __user *argp);
+long pvchr_get_worker(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
+
+ssize_t pvchr_read_iter(struct pvchr *c, struct kiocb *iocb,
+			struct iov_iter *to);
+ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
+			 struct iov_iter *from);
+__poll_t pvchr_poll(struct pvchr *c, struct file *file, poll_table *wait);
+int pvchr_set_memory(struct pvchr *c, u64 features);
+
+int pvchr_log_update(struct pvchr *c, u64 features);
+long pvchr_set_log_base(struct pvchr *c, void __user *argp);
+long pvchr_set_log_fd(struct pvchr *c, void __user *argp);
+void pvchr_log_reset(struct pvchr *c);
 
 void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
 int pvchr_kick_set(struct pvchr_vq *cvq, int fd);

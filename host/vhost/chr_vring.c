@@ -8,8 +8,18 @@
 #include <linux/nospec.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
+#include <linux/virtio_config.h>
 
 #include "chr.h"
+
+/* Of each half of a packed ring's base: the driver's below, the device's above. */
+#define PVCHR_BASE_IDX	0x7fff
+#define PVCHR_BASE_WRAP	0x8000
+
+static bool pvchr_packed(const struct pvchr *c)
+{
+	return c->acked & BIT_ULL(VIRTIO_F_RING_PACKED);
+}
 
 static long pvchr_set_vring_num(struct pvchr *c, struct pvchr_vq *cvq,
 				void __user *argp)
@@ -20,7 +30,9 @@ static long pvchr_set_vring_num(struct pvchr *c, struct pvchr_vq *cvq,
 		return -EBUSY;
 	if (copy_from_user(&s, argp, sizeof(s)))
 		return -EFAULT;
-	if (!s.num || s.num > PVRING_NUM_MAX || !is_power_of_2(s.num))
+	if (!s.num || s.num > PVRING_NUM_MAX)
+		return -EINVAL;
+	if (!pvchr_packed(c) && !is_power_of_2(s.num))
 		return -EINVAL;
 
 	cvq->vq->config.num = s.num;
@@ -37,6 +49,14 @@ static long pvchr_set_vring_base(struct pvchr *c, struct pvchr_vq *cvq,
 		return -EBUSY;
 	if (copy_from_user(&s, argp, sizeof(s)))
 		return -EFAULT;
+
+	if (pvchr_packed(c)) {
+		state.avail_idx = s.num & PVCHR_BASE_IDX;
+		state.avail_wrap = s.num & PVCHR_BASE_WRAP;
+		state.used_idx = (s.num >> 16) & PVCHR_BASE_IDX;
+		state.used_wrap = (s.num >> 16) & PVCHR_BASE_WRAP;
+		return pvdev_vq_set_state(cvq->vq, &state);
+	}
 	if (s.num > U16_MAX)
 		return -EINVAL;
 
@@ -54,6 +74,11 @@ static long pvchr_get_vring_base(struct pvchr *c, struct pvchr_vq *cvq,
 
 	pvdev_vq_get_state(cvq->vq, &state);
 	s.num = state.avail_idx;
+	if (pvchr_packed(c)) {
+		s.num |= state.avail_wrap ? PVCHR_BASE_WRAP : 0;
+		s.num |= state.used_idx << 16;
+		s.num |= state.used_wrap ? (u32)PVCHR_BASE_WRAP << 16 : 0;
+	}
 	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
@@ -65,24 +90,29 @@ static long pvchr_set_vring_addr(struct pvchr *c, struct pvchr_vq *cvq,
 
 	if (copy_from_user(&a, argp, sizeof(a)))
 		return -EFAULT;
-	if (a.flags)
+	if (a.flags & ~BIT(VHOST_VRING_F_LOG))
 		return -EOPNOTSUPP;
-	/* virtio 1.4, 2.7. */
+	/* virtio 1.4, 2.7 and 2.8. */
 	if (!IS_ALIGNED(a.desc_user_addr, 16) ||
-	    !IS_ALIGNED(a.avail_user_addr, 2) ||
-	    !IS_ALIGNED(a.used_user_addr, 4))
+	    !IS_ALIGNED(a.avail_user_addr, pvchr_packed(c) ? 4 : 2) ||
+	    !IS_ALIGNED(a.used_user_addr, 4) ||
+	    !IS_ALIGNED(a.log_guest_addr, 4))
 		return -EINVAL;
-	if (!access_ok(u64_to_user_ptr(a.desc_user_addr), 1) ||
-	    !access_ok(u64_to_user_ptr(a.avail_user_addr), 1) ||
-	    !access_ok(u64_to_user_ptr(a.used_user_addr), 1))
+	/* With an IOTLB it translates them. */
+	if (!c->dev->iotlb &&
+	    (!access_ok(u64_to_user_ptr(a.desc_user_addr), 1) ||
+	     !access_ok(u64_to_user_ptr(a.avail_user_addr), 1) ||
+	     !access_ok(u64_to_user_ptr(a.used_user_addr), 1)))
 		return -EFAULT;
 
 	iova[PVDEV_DESC] = a.desc_user_addr;
 	iova[PVDEV_DRIVER] = a.avail_user_addr;
 	iova[PVDEV_DEVICE] = a.used_user_addr;
 	pvdev_vq_set_areas(cvq->vq, iova, true);
+	pvdev_vq_set_log_ring(cvq->vq, a.flags & BIT(VHOST_VRING_F_LOG),
+			      a.log_guest_addr);
 	cvq->placed = true;
-	return 0;
+	return pvchr_log_update(c, c->acked);
 }
 
 static int pvchr_get_fd(void __user *argp, int *fd)
@@ -138,6 +168,27 @@ static long pvchr_set_vring_err(struct pvchr *c, struct pvchr_vq *cvq,
 	return err;
 }
 
+static long pvchr_set_vring_busyloop(struct pvchr *c, struct pvchr_vq *cvq,
+				     void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	return pvdev_vq_set_poll(cvq->vq, s.num);
+}
+
+static long pvchr_get_vring_busyloop(struct pvchr *c, struct pvchr_vq *cvq,
+				     void __user *argp)
+{
+	struct vhost_vring_state s = {
+		.index = cvq->vq->index,
+		.num = cvq->vq->poll_us,
+	};
+
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 static const struct pvchr_vring_cmd {
 	unsigned int cmd;
 	long (*fn)(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
@@ -149,6 +200,10 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_SET_VRING_KICK, pvchr_set_vring_kick },
 	{ VHOST_SET_VRING_CALL, pvchr_set_vring_call },
 	{ VHOST_SET_VRING_ERR, pvchr_set_vring_err },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, pvchr_set_vring_busyloop },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, pvchr_get_vring_busyloop },
+	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
+	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
 };
 
 /**
@@ -160,7 +215,8 @@ static const struct pvchr_vring_cmd {
  * Context: a system call of the owner; &pvdev.control held.
  * Return: 0; -ENOIOCTLCMD for one that is of no queue, -ENOBUFS for a queue
  * that the device doesn't have, -EBUSY for what a started queue can't change,
- * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags.
+ * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags, -ENODEV
+ * and -EOWNERDEAD for workers that aren't there.
  */
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
 {

@@ -10,7 +10,14 @@
 
 #include "dev.h"
 
-static struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table)
+/**
+ * pvdev_view_alloc() - make a view of a table
+ * @table: the table
+ *
+ * Context: may sleep.
+ * Return: the view with one reference, or NULL without memory.
+ */
+struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table)
 {
 	struct pvdev_view *view;
 
@@ -39,20 +46,36 @@ void pvdev_view_put(struct pvdev_view *view)
 }
 EXPORT_SYMBOL_GPL(pvdev_view_put);
 
-static void pvdev_vq_set_view(struct pvdev_vq *vq, struct pvdev_view *view)
+/**
+ * pvdev_vq_swap_view() - have a queue see its memory by another view
+ * @vq: the queue, its mem_lock held
+ * @view: the new view; the reference is the queue's. NULL: there is no memory
+ *
+ * Context: may sleep.
+ * Return: the old view, for pvdev_view_put() without the lock.
+ */
+struct pvdev_view *pvdev_vq_swap_view(struct pvdev_vq *vq,
+				      struct pvdev_view *view)
 {
-	struct pvdev_view *old;
+	struct pvdev_view *old = vq->view;
 	unsigned int i;
 
-	mutex_lock(&vq->mem_lock);
+	lockdep_assert_held(&vq->mem_lock);
+
 	for (i = 0; i < PVDEV_AREAS; i++)
 		pvmem_unmap_area(&vq->map[i]);
 	vq->mapped = false;
-	old = vq->view;
 	WRITE_ONCE(vq->view, view);
+	return old;
+}
+
+static void pvdev_vq_set_view(struct pvdev_vq *vq, struct pvdev_view *view)
+{
+	mutex_lock(&vq->mem_lock);
+	view = pvdev_vq_swap_view(vq, view);
 	mutex_unlock(&vq->mem_lock);
 
-	pvdev_view_put(old);
+	pvdev_view_put(view);
 }
 
 static int pvdev_alloc_views(struct pvdev *dev, struct pvmem_table *table,
@@ -89,6 +112,7 @@ static int pvdev_swap_table(struct pvdev *dev, struct pvmem_table *table)
 	for (i = 0; i < dev->nvqs; i++)
 		pvdev_vq_set_view(dev->vqs[i], views[i]);
 	swap(dev->table, table);
+	WRITE_ONCE(dev->iotlb, dev->table->misses);
 	pvmem_table_put(table);
 out:
 	kfree(views);
@@ -165,7 +189,10 @@ void pvdev_clear_table(struct pvdev *dev)
 		pvdev_vq_set_view(dev->vqs[i], NULL);
 	pvmem_table_put(dev->table);
 	dev->table = NULL;
+	WRITE_ONCE(dev->iotlb, false);
 	mutex_unlock(&dev->map_lock);
+	/* Nobody asks them any more. */
+	wake_up_interruptible(&dev->miss_wait);
 }
 EXPORT_SYMBOL_GPL(pvdev_clear_table);
 
@@ -220,6 +247,8 @@ void pvdev_init(struct pvdev *dev)
 {
 	mutex_init(&dev->control);
 	mutex_init(&dev->map_lock);
+	spin_lock_init(&dev->miss_lock);
+	init_waitqueue_head(&dev->miss_wait);
 	ratelimit_state_init(&dev->own_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	/* Nobody is told how many messages were swallowed when it ends. */

@@ -16,6 +16,10 @@
 struct eventfd_ctx;
 struct pvdev;
 struct pvdev_vq;
+struct pvlog;
+
+/* The longest that a worker looks at an empty ring before it asks for a kick. */
+#define PVDEV_POLL_US_MAX	10000
 
 /**
  * struct pvdev_view - a memory table as one queue sees it
@@ -50,6 +54,36 @@ enum pvdev_area {
 	PVDEV_AREAS,
 };
 
+static_assert((int)PVDEV_DESC == (int)PVRING_AREA_DESC &&
+	      (int)PVDEV_DRIVER == (int)PVRING_AREA_DRIVER &&
+	      (int)PVDEV_DEVICE == (int)PVRING_AREA_DEVICE);
+
+/**
+ * struct pvdev_dirty - parts of a ring that are written, for the log
+ * @n: how many
+ * @span: the parts
+ * @addr: where they are in the owner
+ */
+struct pvdev_dirty {
+	unsigned int n;
+	struct pvring_span span[PVRING_SPANS];
+	unsigned long addr[PVRING_SPANS];
+};
+
+/**
+ * enum pvdev_asks - what becomes of a queue's question for a translation
+ * @PVDEV_ASKS_NOT: there is none
+ * @PVDEV_ASKS: nobody has read it
+ * @PVDEV_ASKED: the owner has
+ * @PVDEV_REFUSED: the owner says no
+ */
+enum pvdev_asks {
+	PVDEV_ASKS_NOT,
+	PVDEV_ASKS,
+	PVDEV_ASKED,
+	PVDEV_REFUSED,
+};
+
 /**
  * struct pvdev_vq - a virtqueue and all it takes to run it
  * @dev: the device it belongs to
@@ -57,8 +91,10 @@ enum pvdev_area {
  * @lock: held by a turn and by whoever changes the queue
  * @config: what the next start makes of it
  * @iova: where its areas are, as the driver says
- * @direct: @iova are addresses of the owner's mm, and are not translated
+ * @direct: @iova are addresses of the owner's mm, and are not translated unless
+ *	there is an IOTLB
  * @state: where the next start begins
+ * @live: it is started; under &pvdev.map_lock
  * @running: turns may run
  * @broken: the driver broke it; stopping heals it
  * @why: the end of a sentence about that, for good
@@ -73,10 +109,20 @@ enum pvdev_area {
  * @mapped: the ring's addresses are those of @view
  * @map: the ring's areas under @view
  * @tries: how often the current operation has faulted memory in
+ * @miss: what the queue asks for; this and @asks is under &pvdev.miss_lock
+ * @asks: whether it does. While it does it stands still
+ * @log: where written pages are noted; NULL: nowhere. This and what follows is
+ *	under @lock
+ * @log_all: all that is written is
+ * @log_ring: the ring is, its device area being at @log_addr for the driver
+ * @log_addr: a guest physical address
+ * @logged: something was noted since the owner was told
  * @done: finished requests, for the backend's reap
+ * @poll_us: how long to look at an empty ring before a kick is asked for
+ * @poll_until: when that ends, in ns of the monotonic clock; 0: it has not begun
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
- * @worker: runs the queue, from start to stop
+ * @worker: runs the queue, from start to stop; NULL also while it changes
  * @leaving: the worker, while the queue is being stopped
  * @work: the queue's turns
  * @call_lock: protects what follows
@@ -94,6 +140,7 @@ struct pvdev_vq {
 	u64 iova[PVDEV_AREAS];
 	bool direct;
 	struct pvring_state state;
+	bool live;
 	bool running;
 	bool broken;
 	const char *why;
@@ -107,8 +154,18 @@ struct pvdev_vq {
 	bool mapped;
 	struct pvmem_map map[PVDEV_AREAS];
 	unsigned int tries;
+	struct pvring_miss miss;
+	enum pvdev_asks asks;
+
+	struct pvlog *log;
+	bool log_all;
+	bool log_ring;
+	u64 log_addr;
+	bool logged;
 
 	struct llist_head done;
+	u32 poll_us;
+	u64 poll_until;
 	struct task_struct *turning;
 	wait_queue_head_t wait;
 	struct pvworker __rcu *worker;
@@ -142,6 +199,12 @@ struct pvdev_vq {
  *	takes it
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
+ * @iotlb: @table is an IOTLB
+ * @logs: there may be a log of dirty pages: backends keep for that what a request
+ *	is going to write
+ * @miss_lock: protects what the queues ask for
+ * @miss_next: the queue whose question is read next
+ * @miss_wait: who reads questions waits here
  * @limit: keeps a guest from filling the log; NULL at pvdev_init(): @own_limit
  * @own_limit: for this device alone
  */
@@ -162,6 +225,11 @@ struct pvdev {
 	struct mutex control;
 	struct mutex map_lock;
 	struct pvmem_table *table;
+	bool iotlb;
+	bool logs;
+	spinlock_t miss_lock;
+	unsigned int miss_next;
+	wait_queue_head_t miss_wait;
 	struct ratelimit_state *limit;
 	struct ratelimit_state own_limit;
 };
@@ -181,6 +249,18 @@ struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 bool pvdev_may_tell(const struct pvdev *dev);
 
 void pvdev_view_put(struct pvdev_view *view);
+struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table);
+struct pvdev_view *pvdev_vq_swap_view(struct pvdev_vq *vq,
+				      struct pvdev_view *view);
+
+int pvdev_iotlb_update(struct pvdev *dev, const struct pvmem_region *r);
+int pvdev_iotlb_invalidate(struct pvdev *dev, u64 start, u64 last);
+int pvdev_iotlb_refuse(struct pvdev *dev, u64 start, u64 last, u32 perm);
+bool pvdev_iotlb_next(struct pvdev *dev, struct pvring_miss *miss);
+void pvdev_iotlb_again(struct pvdev *dev, const struct pvring_miss *miss);
+bool pvdev_iotlb_asks(const struct pvdev *dev);
+void pvdev_vq_ask(struct pvdev_vq *vq);
+void pvdev_vq_ask_no_more(struct pvdev_vq *vq);
 
 void pvdev_stop(struct pvdev *dev);
 void pvdev_park(struct pvdev *dev);
@@ -190,6 +270,9 @@ int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);
+int pvdev_vq_set_worker(struct pvdev_vq *vq, struct pvworker *w);
+int pvdev_vq_set_poll(struct pvdev_vq *vq, u32 us);
+bool pvdev_vq_polls(struct pvdev_vq *vq);
 void pvdev_vq_wake(struct pvdev_vq *vq);
 void pvdev_vq_kick(struct pvdev_vq *vq);
 void pvdev_vq_done(struct pvdev_vq *vq, struct llist_node *node);
@@ -218,6 +301,25 @@ int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		   const struct pvmem_seg *seg, const void *from);
 void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
 
+void pvdev_vq_log(struct pvdev_vq *vq, const struct pvmem_seg *seg,
+		  unsigned int n);
+void pvdev_vq_dirty_at(struct pvdev_vq *vq, struct pvdev_dirty *d);
+void pvdev_vq_log_dirty(struct pvdev_vq *vq, const struct pvdev_dirty *d);
+void pvdev_vq_log_tell(struct pvdev_vq *vq);
+int pvdev_vq_set_log(struct pvdev_vq *vq, struct pvlog *log, bool all);
+void pvdev_vq_set_log_ring(struct pvdev_vq *vq, bool on, u64 gpa);
+
+/**
+ * pvdev_vq_logs_ring() - is it noted what is written into a queue's ring
+ * @vq: the queue, its lock held
+ *
+ * Return: true if it is.
+ */
+static inline bool pvdev_vq_logs_ring(const struct pvdev_vq *vq)
+{
+	return vq->log && (vq->log_all || vq->log_ring);
+}
+
 /**
  * pvdev_vq_view_current() - is memory still what a chain was popped under
  * @vq: the queue
@@ -231,6 +333,18 @@ static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
 					 const struct pvdev_view *view)
 {
 	return READ_ONCE(vq->view) == view;
+}
+
+/**
+ * pvdev_vq_asks() - does a queue stand still until memory is mapped
+ * @vq: the queue
+ *
+ * Context: any.
+ * Return: true if it does; the answer brings its next turn.
+ */
+static inline bool pvdev_vq_asks(const struct pvdev_vq *vq)
+{
+	return READ_ONCE(vq->asks) != PVDEV_ASKS_NOT;
 }
 
 /**

@@ -2,8 +2,9 @@
 /*
  * The table of guest memory: regions of I/O virtual addresses and what they
  * translate to. A table is filled, sealed, and never changes again; an update
- * is a new table. Nothing here knows who looks a table up, or when.
+ * is a new table. (An IOTLB is another matter: mem_iotlb.c.) Nothing here knows who looks a table up, or when.
  */
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -13,6 +14,18 @@
 #include <linux/sort.h>
 
 #include "mem.h"
+
+/**
+ * pvmem_table_renew() - forget what others may remember of a table
+ * @t: the table; it gets another &pvmem_table.id
+ */
+void pvmem_table_renew(struct pvmem_table *t)
+{
+	static atomic64_t ids = ATOMIC64_INIT(0);
+
+	t->id = atomic64_inc_return(&ids);
+}
+EXPORT_SYMBOL_GPL(pvmem_table_renew);
 
 /**
  * pvmem_table_alloc() - make an empty memory table
@@ -31,6 +44,7 @@ struct pvmem_table *pvmem_table_alloc(enum pvmem_kind kind, unsigned int max)
 		return NULL;
 
 	refcount_set(&t->ref, 1);
+	pvmem_table_renew(t);
 	t->kind = kind;
 	t->max = max;
 	return t;
@@ -128,8 +142,9 @@ void pvmem_table_put(struct pvmem_table *t)
 	if (!t || !refcount_dec_and_test(&t->ref))
 		return;
 
-	for (i = 0; i < t->nregions; i++)
+	for (i = 0; i < t->nregions && !t->misses; i++)
 		pvmem_pages_put(t->region[i].pages);
+	pvmem_iotlb_free(t);
 	kvfree(t);
 }
 EXPORT_SYMBOL_GPL(pvmem_table_put);
@@ -147,6 +162,8 @@ const struct pvmem_region *pvmem_table_find(const struct pvmem_table *t,
 {
 	unsigned int low = 0, high = t->nregions;
 
+	if (t->misses)
+		return pvmem_iotlb_find(t, iova);
 	while (low < high) {
 		unsigned int mid = low + (high - low) / 2;
 		const struct pvmem_region *r = &t->region[mid];
@@ -214,3 +231,27 @@ int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 	return n;
 }
 EXPORT_SYMBOL_GPL(pvmem_translate);
+
+/**
+ * pvmem_first_missing() - where a translation failed
+ * @t: a sealed table
+ * @iova: first I/O virtual address of what pvmem_translate() refused
+ * @perm: what it was asked for
+ *
+ * Context: any; takes no lock.
+ * Return: the first address from @iova on that lies in no region, or in one
+ * without @perm; 0 where all up to the last address can be had.
+ */
+u64 pvmem_first_missing(const struct pvmem_table *t, u64 iova, u32 perm)
+{
+	const struct pvmem_region *r;
+
+	do {
+		r = pvmem_table_find(t, iova);
+		if (!r || (r->perm & perm) != perm)
+			break;
+		iova = r->last + 1;
+	} while (iova);
+	return iova;
+}
+EXPORT_SYMBOL_GPL(pvmem_first_missing);

@@ -2,6 +2,7 @@
 #ifndef _PVIO_VHOST_MEM_H
 #define _PVIO_VHOST_MEM_H
 
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -42,19 +43,40 @@ struct pvmem_region {
 	struct pvmem_pages *pages;
 };
 
+/* Entries of an IOTLB: 256 MiB in pages of 4 KiB. */
+#define PVMEM_IOTLB_MAX		65536
+
+/**
+ * struct pvmem_entry - a translation of an IOTLB
+ * @node: in &pvmem_table.tree
+ * @region: the translation
+ */
+struct pvmem_entry {
+	struct rb_node node;
+	struct pvmem_region region;
+};
+
 /**
  * struct pvmem_table - guest memory as one device sees it
  * @ref: references; the last one drops the pages
+ * @id: no other table has, or ever had, the same; not 0. An IOTLB gets another
+ *	one when something that it translated is translated otherwise
  * @kind: what the addresses mean
  * @sealed: sorted and checked; from now on immutable
+ * @misses: what is not in it may be asked for: an IOTLB, which has @tree in
+ *	place of @region
+ * @tree: &struct pvmem_entry by address, without overlap
  * @max: room in @region
  * @nregions: regions in use
  * @region: sorted by @start once sealed, without overlap
  */
 struct pvmem_table {
 	refcount_t ref;
+	u64 id;
 	enum pvmem_kind kind;
 	bool sealed;
+	bool misses;
+	struct rb_root tree;
 	unsigned int max;
 	unsigned int nregions;
 	struct pvmem_region region[];
@@ -82,6 +104,19 @@ const struct pvmem_region *pvmem_table_find(const struct pvmem_table *t,
 					    u64 iova);
 int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 		    struct pvmem_seg *seg, unsigned int max);
+u64 pvmem_first_missing(const struct pvmem_table *t, u64 iova, u32 perm);
+void pvmem_table_renew(struct pvmem_table *t);
+
+struct pvmem_table *pvmem_iotlb_alloc(enum pvmem_kind kind);
+void pvmem_iotlb_free(struct pvmem_table *t);
+const struct pvmem_region *pvmem_iotlb_find(const struct pvmem_table *t,
+					    u64 iova);
+bool pvmem_iotlb_has_any(const struct pvmem_table *t, u64 start, u64 last);
+bool pvmem_iotlb_has(const struct pvmem_table *t,
+		     const struct pvmem_region *new);
+void pvmem_iotlb_cut(struct pvmem_table *t, u64 start, u64 last,
+		     struct pvmem_entry **spare);
+void pvmem_iotlb_add(struct pvmem_table *t, struct pvmem_entry *e);
 
 int pvmem_table_hold_pages(struct pvmem_table *t,
 			   const struct pvmem_table *old);

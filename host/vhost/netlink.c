@@ -90,6 +90,7 @@ static const u16 pvnetlink_stats[PVSTATS_COUNTERS] = {
 	[PVSTATS_UNSUPP] = PVIO_A_STATS_UNSUPPORTED,
 	[PVSTATS_BROKEN] = PVIO_A_STATS_BROKEN,
 	[PVSTATS_DEPTH_MAX] = PVIO_A_STATS_DEPTH_MAX,
+	[PVSTATS_POLLED] = PVIO_A_STATS_POLLED,
 };
 
 static int pvnetlink_put_stats(struct sk_buff *msg, const struct pvdev_vq *vq)

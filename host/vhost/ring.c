@@ -3,18 +3,14 @@
  * Virtqueues from the device's side. The formats are inline cores; here is an
  * instance of each for each kind of memory, and the way to the right one.
  */
-#include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
+#include "ring_packed.h"
 #include "ring_split.h"
 
-/*
- * A packed core has the same operations under the prefix pvpacked_, and adds
- * its row to PVRING_CALL() and to pvring_formats[].
- */
 #define PVRING_INSTANCE(core, kind)					\
 static noinline int							\
 core##_pop_##kind(struct pvring *r, const struct pvmem_table *t,	\
@@ -40,29 +36,89 @@ static noinline int core##_kicks_enable_##kind(struct pvring *r)	\
 }
 
 PVRING_INSTANCE(pvsplit, PVMEM_KERN)
+PVRING_INSTANCE(pvpacked, PVMEM_KERN)
 #ifdef __KERNEL__
 PVRING_INSTANCE(pvsplit, PVMEM_USER)
 PVRING_INSTANCE(pvsplit, PVMEM_PHYS)
+PVRING_INSTANCE(pvpacked, PVMEM_USER)
+PVRING_INSTANCE(pvpacked, PVMEM_PHYS)
 
 /* Branches rather than pointers: they cost no thunk. */
-#define PVRING_CALL(r, op, ...)						\
-	((r)->kind == PVMEM_USER ? pvsplit_##op##_PVMEM_USER(__VA_ARGS__) : \
-	 (r)->kind == PVMEM_PHYS ? pvsplit_##op##_PVMEM_PHYS(__VA_ARGS__) : \
-	 pvsplit_##op##_PVMEM_KERN(__VA_ARGS__))
+#define PVRING_KIND(core, r, op, ...)					\
+	((r)->kind == PVMEM_USER ? core##_##op##_PVMEM_USER(__VA_ARGS__) : \
+	 (r)->kind == PVMEM_PHYS ? core##_##op##_PVMEM_PHYS(__VA_ARGS__) : \
+	 core##_##op##_PVMEM_KERN(__VA_ARGS__))
 #else
-#define PVRING_CALL(r, op, ...) pvsplit_##op##_PVMEM_KERN(__VA_ARGS__)
+#define PVRING_KIND(core, r, op, ...) core##_##op##_PVMEM_KERN(__VA_ARGS__)
 #endif
+
+#define PVRING_CALL(r, op, ...)						\
+	((r)->format == PVRING_PACKED ?					\
+	 PVRING_KIND(pvpacked, r, op, __VA_ARGS__) :			\
+	 PVRING_KIND(pvsplit, r, op, __VA_ARGS__))
+
+static bool pvsplit_num_ok(unsigned int num)
+{
+	return is_power_of_2(num);
+}
+
+static bool pvpacked_num_ok(unsigned int num)
+{
+	return true;
+}
+
+static void pvsplit_set_state(struct pvring *r, const struct pvring_state *state)
+{
+	r->last_avail = state->avail_idx;
+	r->next_used = state->used_idx;
+}
+
+static void pvpacked_set_state(struct pvring *r, const struct pvring_state *state)
+{
+	r->last_avail = state->avail_idx;
+	r->next_used = state->used_idx;
+	r->avail_flags = state->avail_wrap ? PVPACKED_F_AVAIL : PVPACKED_F_USED;
+	r->used_flags = state->used_wrap ? PVPACKED_F_AVAIL | PVPACKED_F_USED : 0;
+}
+
+static void pvsplit_step_back(struct pvring *r, unsigned int n)
+{
+	r->last_avail -= n;
+}
+
+static void pvpacked_step_back(struct pvring *r, unsigned int n)
+{
+	if (n > r->last_avail) {
+		r->last_avail += r->num;
+		r->avail_flags ^= PVPACKED_F_AVAIL | PVPACKED_F_USED;
+	}
+	r->last_avail -= n;
+}
 
 /**
  * struct pvring_format_ops - what differs between formats off the data path
  * @desc_size: bytes of the descriptor area
  * @driver_size: bytes of the driver area
  * @device_size: bytes of the device area
+ * @num_ok: can a queue have this size, which is not out of range
+ * @idx_end: indices of a state are smaller; 0: than the queue size
+ * @set_state: takes a state that was checked
+ * @step_back: the last @n entries, packed: descriptors, were not taken
+ * @published: what the next publish is going to write
+ * @kicks_written: what asking for kicks, or for none, is going to write
  */
 struct pvring_format_ops {
 	size_t (*desc_size)(unsigned int num);
 	size_t (*driver_size)(unsigned int num);
 	size_t (*device_size)(unsigned int num);
+	bool (*num_ok)(unsigned int num);
+	u32 idx_end;
+	void (*set_state)(struct pvring *r, const struct pvring_state *state);
+	void (*step_back)(struct pvring *r, unsigned int n);
+	unsigned int (*published)(const struct pvring *r,
+				  struct pvring_span *span);
+	unsigned int (*kicks_written)(const struct pvring *r, bool enable,
+				      struct pvring_span *span);
 };
 
 static const struct pvring_format_ops pvring_formats[] = {
@@ -70,8 +126,57 @@ static const struct pvring_format_ops pvring_formats[] = {
 		.desc_size = pvsplit_desc_size,
 		.driver_size = pvsplit_driver_size,
 		.device_size = pvsplit_device_size,
+		.num_ok = pvsplit_num_ok,
+		.idx_end = U16_MAX + 1,
+		.set_state = pvsplit_set_state,
+		.step_back = pvsplit_step_back,
+		.published = pvsplit_published,
+		.kicks_written = pvsplit_kicks_written,
+	},
+	[PVRING_PACKED] = {
+		.desc_size = pvpacked_desc_size,
+		.driver_size = pvpacked_event_size,
+		.device_size = pvpacked_event_size,
+		.num_ok = pvpacked_num_ok,
+		.set_state = pvpacked_set_state,
+		.step_back = pvpacked_step_back,
+		.published = pvpacked_published,
+		.kicks_written = pvpacked_kicks_written,
 	},
 };
+
+/* Translates by the table, and remembers the region if one was enough. */
+int pvchain_translate_far(struct pvring_batch *b, const struct pvmem_table *t,
+			  u64 iova, u32 len, u32 perm, struct pvmem_seg *seg,
+			  unsigned int max)
+{
+	int n = pvmem_translate(t, iova, len, perm, seg, max);
+	const struct pvmem_region *region;
+
+	if (n != 1)
+		return n;
+	region = pvmem_table_find(t, iova);
+	b->near[1] = b->near[0];
+	b->near[0] = (struct pvring_near) {
+		.start = region->start,
+		.size = region->last - region->start + 1,
+		.addr = region->addr,
+		.perm = region->perm,
+	};
+	return n;
+}
+
+/* A head for a chain whose ID is none: there is one for every descriptor. */
+u16 pvpacked_find_head(struct pvring *r)
+{
+	u16 head = r->free_slot;
+
+	do {
+		head = head + 1 < r->num ? head + 1 : 0;
+	} while (r->slot[head] && head != r->free_slot);
+	r->free_slot = head;
+	return head;
+}
 
 /**
  * pvring_desc_size() - size of a ring's descriptor area
@@ -115,6 +220,32 @@ size_t pvring_device_size(enum pvring_format format, unsigned int num)
 }
 EXPORT_SYMBOL_GPL(pvring_device_size);
 
+static const struct pvring_format_ops *pvring_ops(const struct pvring *r)
+{
+	return &pvring_formats[r->format];
+}
+
+/* A split ring has no wrap counters. */
+const struct pvring_state pvring_first_state = {
+	.avail_wrap = true,
+	.used_wrap = true,
+};
+EXPORT_SYMBOL_GPL(pvring_first_state);
+
+static int pvring_alloc(struct pvring *r, bool in_order)
+{
+	r->slot = kvcalloc(r->num, sizeof(*r->slot), GFP_KERNEL_ACCOUNT);
+	r->pending = kvcalloc(r->num, sizeof(*r->pending), GFP_KERNEL_ACCOUNT);
+	if (!r->slot || !r->pending)
+		return -ENOMEM;
+	if (!in_order)
+		return 0;
+
+	r->early = kvcalloc(r->num, sizeof(*r->early), GFP_KERNEL_ACCOUNT);
+	r->order = kvcalloc(r->num, sizeof(*r->order), GFP_KERNEL_ACCOUNT);
+	return r->early && r->order ? 0 : -ENOMEM;
+}
+
 /**
  * pvring_init() - make a ring, at its first position
  * @r: the ring, whose three areas the caller sets before the first operation
@@ -128,7 +259,11 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 {
 	if (cfg->format >= ARRAY_SIZE(pvring_formats))
 		return -EOPNOTSUPP;
-	if (!cfg->num || cfg->num > PVRING_NUM_MAX || !is_power_of_2(cfg->num))
+	/* A descriptor's flags, length and ID are read and written at once. */
+	if (cfg->format == PVRING_PACKED && sizeof(long) < sizeof(u64))
+		return -EOPNOTSUPP;
+	if (!cfg->num || cfg->num > PVRING_NUM_MAX ||
+	    !pvring_formats[cfg->format].num_ok(cfg->num))
 		return -EINVAL;
 	if (!cfg->limits.max_desc || !cfg->limits.max_bytes ||
 	    cfg->limits.hdr_len > PVRING_HDR_MAX)
@@ -144,19 +279,13 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 		/* What another ring left in memory is not known. */
 		.kicks_off = true,
 	};
+	pvring_ops(r)->set_state(r, &pvring_first_state);
 
-	r->pending = kvcalloc(cfg->num, sizeof(*r->pending), GFP_KERNEL_ACCOUNT);
-	if (!r->pending)
+	if (pvring_alloc(r, cfg->in_order)) {
+		pvring_destroy(r);
 		return -ENOMEM;
-	r->popped = bitmap_zalloc(cfg->num, GFP_KERNEL_ACCOUNT);
-	if (!r->popped)
-		goto err_popped;
+	}
 	return 0;
-
-err_popped:
-	kvfree(r->pending);
-	r->pending = NULL;
-	return -ENOMEM;
 }
 EXPORT_SYMBOL_GPL(pvring_init);
 
@@ -166,10 +295,14 @@ EXPORT_SYMBOL_GPL(pvring_init);
  */
 void pvring_destroy(struct pvring *r)
 {
-	bitmap_free(r->popped);
+	kvfree(r->order);
+	kvfree(r->early);
 	kvfree(r->pending);
-	r->popped = NULL;
+	kvfree(r->slot);
+	r->order = NULL;
+	r->early = NULL;
 	r->pending = NULL;
+	r->slot = NULL;
 }
 EXPORT_SYMBOL_GPL(pvring_destroy);
 
@@ -177,13 +310,22 @@ EXPORT_SYMBOL_GPL(pvring_destroy);
  * pvring_set_state() - put a ring where another one stopped
  * @r: the ring; nothing popped yet
  * @state: from pvring_get_state(), or from the VMM: any value is safe
+ *
+ * Return: 0, or -EINVAL for an index that is not of the queue; nothing has
+ * changed then.
  */
-void pvring_set_state(struct pvring *r, const struct pvring_state *state)
+int pvring_set_state(struct pvring *r, const struct pvring_state *state)
 {
-	r->last_avail = state->avail_idx;
-	r->next_used = state->used_idx;
+	u32 end = pvring_ops(r)->idx_end ?: r->num;
+
+	if (state->avail_idx >= end || state->used_idx >= end)
+		return -EINVAL;
+
+	pvring_ops(r)->set_state(r, state);
 	r->signalled_valid = false;
+	r->since = 0;
 	r->kicks_off = true;
+	return 0;
 }
 EXPORT_SYMBOL_GPL(pvring_set_state);
 
@@ -197,6 +339,8 @@ void pvring_get_state(const struct pvring *r, struct pvring_state *state)
 	*state = (struct pvring_state) {
 		.avail_idx = r->last_avail,
 		.used_idx = r->next_used,
+		.avail_wrap = r->avail_flags & PVPACKED_F_AVAIL,
+		.used_wrap = r->used_flags,
 	};
 }
 EXPORT_SYMBOL_GPL(pvring_get_state);
@@ -212,7 +356,9 @@ EXPORT_SYMBOL_GPL(pvring_get_state);
 struct pvring_batch *pvring_batch_alloc(unsigned int chains,
 					const struct pvring_limits *limits)
 {
-	unsigned int longest = limits->max_desc + PVRING_SPLITS_MAX;
+	unsigned int longest = limits->max_desc +
+			       max_t(unsigned int, limits->max_splits,
+				     PVRING_SPLITS_MAX);
 	struct pvring_batch *b;
 
 	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
@@ -229,9 +375,11 @@ struct pvring_batch *pvring_batch_alloc(unsigned int chains,
 	b->seg = kvcalloc(b->max_seg, sizeof(*b->seg), GFP_KERNEL_ACCOUNT);
 	b->raw = kvcalloc(b->max_raw, sizeof(*b->raw), GFP_KERNEL_ACCOUNT);
 	b->table = kvcalloc(b->max_table, sizeof(*b->table), GFP_KERNEL_ACCOUNT);
+	b->sorted = kvcalloc(b->max_table, sizeof(*b->sorted), GFP_KERNEL_ACCOUNT);
 	b->heads = kvcalloc(chains, sizeof(*b->heads), GFP_KERNEL_ACCOUNT);
 	b->count = kvcalloc(chains, sizeof(*b->count), GFP_KERNEL_ACCOUNT);
-	if (b->chain && b->seg && b->raw && b->table && b->heads && b->count)
+	if (b->chain && b->seg && b->raw && b->table && b->sorted && b->heads &&
+	    b->count)
 		return b;
 
 	pvring_batch_free(b);
@@ -250,6 +398,7 @@ void pvring_batch_free(struct pvring_batch *b)
 
 	kvfree(b->count);
 	kvfree(b->heads);
+	kvfree(b->sorted);
 	kvfree(b->table);
 	kvfree(b->raw);
 	kvfree(b->seg);
@@ -257,6 +406,16 @@ void pvring_batch_free(struct pvring_batch *b)
 	kfree(b);
 }
 EXPORT_SYMBOL_GPL(pvring_batch_free);
+
+/* In order: remembers the order of what was popped. */
+static void pvring_remember(struct pvring *r, const struct pvring_batch *b)
+{
+	unsigned int at = r->order_first + r->order_n, i;
+
+	for (i = 0; i < b->n; i++, at++)
+		r->order[at % r->num] = b->chain[i].head;
+	r->order_n += b->n;
+}
 
 /**
  * pvring_pop() - take chains that the driver made available
@@ -271,13 +430,21 @@ EXPORT_SYMBOL_GPL(pvring_batch_free);
  * Context: the ring's owner; PVMEM_USER needs the owner's mm and page faults
  * disabled where it may not sleep.
  * Return: chains in @b, 0 when there are none; -EAGAIN with &pvring.fault set
- * where user memory was not present; -EINVAL with &pvring.error set where the
+ * where user memory was not present; -ENXIO with &pvring.miss set where guest
+ * memory may yet get a translation; -EINVAL with &pvring.error set where the
  * driver broke the ring.
  */
 int pvring_pop(struct pvring *r, const struct pvmem_table *t,
 	       struct pvring_batch *b, unsigned int max)
 {
-	return PVRING_CALL(r, pop, r, t, b, min(max, b->max));
+	int n = PVRING_CALL(r, pop, r, t, b, min(max, b->max));
+
+	if (likely(n > 0)) {
+		r->inflight += n;
+		if (unlikely(r->early))
+			pvring_remember(r, b);
+	}
+	return n;
 }
 EXPORT_SYMBOL_GPL(pvring_pop);
 
@@ -292,13 +459,40 @@ EXPORT_SYMBOL_GPL(pvring_pop);
 void pvring_unpop(struct pvring *r, const struct pvring_batch *b,
 		  unsigned int from)
 {
-	unsigned int i;
+	unsigned int before = r->taken, i;
 
 	for (i = from; i < b->n; i++)
 		pvring_forget(r, b->chain[i].head);
-	r->last_avail -= b->n - from;
+	pvring_ops(r)->step_back(r, before - r->taken);
+	if (r->early)
+		r->order_n -= b->n - from;
 }
 EXPORT_SYMBOL_GPL(pvring_unpop);
+
+/**
+ * pvring_complete_in_order() - pvring_complete() with VIRTIO_F_IN_ORDER
+ * @r: the ring
+ * @head: the chain's head
+ * @word: what the driver is told of it
+ */
+void pvring_complete_in_order(struct pvring *r, u16 head, u64 word)
+{
+	if (WARN_ON_ONCE(r->early[head]))
+		return;
+	r->early[head] = word;
+	r->inflight--;
+
+	for (; r->order_n; r->order_n--) {
+		head = r->order[r->order_first];
+		if (!r->early[head])
+			break;
+		r->pending[r->npending++] = r->early[head];
+		r->early[head] = 0;
+		r->slot[head] = 0;
+		r->order_first = (r->order_first + 1) % r->num;
+	}
+}
+EXPORT_SYMBOL_GPL(pvring_complete_in_order);
 
 /**
  * pvring_publish() - show the driver all completed chains
@@ -352,3 +546,31 @@ int pvring_kicks_enable(struct pvring *r)
 	return PVRING_CALL(r, kicks_enable, r);
 }
 EXPORT_SYMBOL_GPL(pvring_kicks_enable);
+
+/**
+ * pvring_published() - what is pvring_publish() going to write
+ * @r: the ring, with chains to publish
+ * @span: room for PVRING_SPANS parts of its areas
+ *
+ * Return: how many.
+ */
+unsigned int pvring_published(const struct pvring *r, struct pvring_span *span)
+{
+	return pvring_formats[r->format].published(r, span);
+}
+EXPORT_SYMBOL_GPL(pvring_published);
+
+/**
+ * pvring_kicks_written() - what is a wish about kicks going to write
+ * @r: the ring
+ * @enable: pvring_kicks_enable(); otherwise pvring_kicks_disable()
+ * @span: room for one part of its areas
+ *
+ * Return: 1, or 0 where nothing is written.
+ */
+unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
+				  struct pvring_span *span)
+{
+	return pvring_formats[r->format].kicks_written(r, enable, span);
+}
+EXPORT_SYMBOL_GPL(pvring_kicks_written);

@@ -2,13 +2,13 @@
 #ifndef _PVIO_VHOST_RING_H
 #define _PVIO_VHOST_RING_H
 
-#include <linux/bitops.h>
 #include <linux/bug.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 #include "mem.h"
 
-/* The largest queue of a split ring (virtio 1.4, 2.7). */
+/* The largest queue (virtio 1.4, 2.7 and 2.8). */
 #define PVRING_NUM_MAX		32768
 
 /* Bytes at the start of a chain that a pop can hand over by value. */
@@ -26,12 +26,15 @@ enum pvring_format {
  * struct pvring_limits - what a backend is ready to take
  * @max_desc: descriptors per chain, those of an indirect table included
  * @max_bytes: bytes per chain, in both directions together
+ * @max_splits: pieces more than descriptors that a chain may have; at least
+ *	PVRING_SPLITS_MAX
  * @hdr_len: bytes of each chain's readable part to hand over in
  *	&pvring_chain.hdr, up to PVRING_HDR_MAX
  */
 struct pvring_limits {
 	u16 max_desc;
 	u32 max_bytes;
+	u16 max_splits;
 	u16 hdr_len;
 };
 
@@ -62,11 +65,26 @@ struct pvring_chain {
 /**
  * struct pvring_raw - a descriptor as it was read, not checked yet
  * @addr: its first eight bytes
- * @rest: length, flags and next index, the last eight bytes
+ * @rest: its last eight bytes: the length, and then by format; split: flags
+ *	and next index, packed: buffer ID and flags
  */
 struct pvring_raw {
+	__le64 addr;
+	__le64 rest;
+};
+
+/**
+ * struct pvring_near - a region of guest memory that was used lately
+ * @start: first I/O virtual address
+ * @size: bytes; 0: there is none
+ * @addr: what @start translates to
+ * @perm: PVMEM_READ and PVMEM_WRITE
+ */
+struct pvring_near {
+	u64 start;
+	u64 size;
 	u64 addr;
-	u64 rest;
+	u32 perm;
 };
 
 /**
@@ -74,39 +92,56 @@ struct pvring_raw {
  * @max: chains it can take
  * @n: chains of the last pop
  * @max_seg: room in @seg
- * @nseg: segments of the last pop
  * @max_raw: room in @raw
  * @max_table: room in @table
  * @chain: the chains
  * @seg: their pieces, flat
  * @raw: descriptors of direct chains, as read
  * @table: one indirect table, as read
- * @heads: heads of the chains, as read
+ * @sorted: that table, in the order of its chain
+ * @heads: heads of the chains, as read; packed: buffer IDs
  * @count: how many of @raw each chain has
+ * @near_id: the memory table that @near is of
+ * @near: the two regions that were used last
  */
 struct pvring_batch {
 	unsigned int max;
 	unsigned int n;
 	unsigned int max_seg;
-	unsigned int nseg;
 	unsigned int max_raw;
 	unsigned int max_table;
 	struct pvring_chain *chain;
 	struct pvmem_seg *seg;
 	struct pvring_raw *raw;
 	struct pvring_raw *table;
+	struct pvring_raw *sorted;
 	u16 *heads;
 	u16 *count;
+	u64 near_id;
+	struct pvring_near near[2];
 };
 
-/**
- * struct pvring_used - a completed chain that is not published yet
- * @head: its identity
- * @len: bytes written into it
+/*
+ * What the driver is told of a chain, in one word: the bytes that were written,
+ * the ID by which it knows the chain, and the descriptors that it gets back
+ * (split: 1, whatever there are). The upper half, the slot, is known from the pop
+ * on.
  */
-struct pvring_used {
-	u16 head;
-	u32 len;
+#define PVRING_SLOT(id, ndesc)	((u32)(id) | (u32)(ndesc) << 16)
+#define PVRING_SLOT_NDESC(slot)	((u16)((slot) >> 16))
+#define PVRING_WORD(slot, len)	((u64)(slot) << 32 | (len))
+#define PVRING_WORD_LEN(w)	((u32)(w))
+#define PVRING_WORD_ID(w)	((u16)((w) >> 32))
+#define PVRING_WORD_NDESC(w)	((u16)((w) >> 48))
+
+/**
+ * struct pvring_miss - guest memory that has no translation, and may get one
+ * @iova: the first byte that has none
+ * @perm: what was to be done there: PVMEM_READ or PVMEM_WRITE
+ */
+struct pvring_miss {
+	u64 iova;
+	u32 perm;
 };
 
 /**
@@ -119,6 +154,27 @@ struct pvring_fault {
 	unsigned long addr;
 	size_t len;
 	bool write;
+};
+
+/* Parts of its areas that an operation on a ring writes. */
+#define PVRING_SPANS		3
+
+enum pvring_area {
+	PVRING_AREA_DESC,
+	PVRING_AREA_DRIVER,
+	PVRING_AREA_DEVICE,
+};
+
+/**
+ * struct pvring_span - a part of an area
+ * @area: &enum pvring_area
+ * @offset: its first byte
+ * @len: bytes, not 0
+ */
+struct pvring_span {
+	unsigned int area;
+	u32 offset;
+	u32 len;
 };
 
 /**
@@ -143,19 +199,32 @@ struct pvring_state {
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
  * @kicks_off: the driver was told not to kick, or may have been
- * @signalled_valid: @signalled means something
- * @last_avail: next entry of the available ring to pop, free running
- * @next_used: next entry of the used ring to write, free running
- * @signalled: @next_used at the last notification
+ * @signalled_valid: what was used since the last notification is known
+ * @last_avail: next entry of the available ring to pop, free running; packed:
+ *	next descriptor
+ * @next_used: next entry of the used ring to write, free running; packed: next
+ *	descriptor
+ * @avail_flags: packed: what a descriptor at @last_avail says if it is available
+ * @used_flags: packed: what a descriptor at @next_used is told to say
+ * @since: entries, packed: descriptors, that were used since the last
+ *	notification
  * @npending: chains in @pending
  * @inflight: chains popped and not completed
+ * @taken: entries, packed: descriptors, that the driver has not got back
  * @limits: what the backend takes
  * @desc: the descriptor area, where @kind says
  * @driver: the driver area
  * @device: the device area
- * @pending: completed, not yet published; room for @num
- * @popped: a bit for every head in flight
+ * @slot: by head, for a chain that is popped: see PVRING_SLOT(); 0: there is none
+ * @free_slot: packed: where to look for a head next
+ * @pending: completed, not yet published, as words; room for @num
+ * @early: in order: by head, the word of a chain completed before its turn; 0:
+ *	there is none. NULL: chains may come back in any order
+ * @order: in order: heads as they were popped, in a circle of @num
+ * @order_first: the first of these
+ * @order_n: how many
  * @fault: what to fault in after -EAGAIN
+ * @miss: what to have mapped after -ENXIO
  * @error: why the last operation found the ring broken
  *
  * The owner serialises all operations on a ring.
@@ -170,16 +239,25 @@ struct pvring {
 	bool signalled_valid;
 	u16 last_avail;
 	u16 next_used;
-	u16 signalled;
+	u16 avail_flags;
+	u16 used_flags;
 	u16 npending;
 	u16 inflight;
+	u16 taken;
+	u32 since;
 	struct pvring_limits limits;
 	unsigned long desc;
 	unsigned long driver;
 	unsigned long device;
-	struct pvring_used *pending;
-	unsigned long *popped;
+	u32 *slot;
+	u64 *pending;
+	u16 free_slot;
+	u16 order_first;
+	u16 order_n;
+	u16 *order;
+	u64 *early;
 	struct pvring_fault fault;
+	struct pvring_miss miss;
 	const char *error;
 };
 
@@ -190,6 +268,7 @@ struct pvring {
  * @num: queue size
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
+ * @in_order: VIRTIO_F_IN_ORDER is negotiated
  * @limits: what the backend takes
  */
 struct pvring_config {
@@ -198,12 +277,16 @@ struct pvring_config {
 	unsigned int num;
 	bool event_idx;
 	bool indirect;
+	bool in_order;
 	struct pvring_limits limits;
 };
 
+/* Where a ring begins. */
+extern const struct pvring_state pvring_first_state;
+
 int pvring_init(struct pvring *r, const struct pvring_config *cfg);
 void pvring_destroy(struct pvring *r);
-void pvring_set_state(struct pvring *r, const struct pvring_state *state);
+int pvring_set_state(struct pvring *r, const struct pvring_state *state);
 void pvring_get_state(const struct pvring *r, struct pvring_state *state);
 
 size_t pvring_desc_size(enum pvring_format format, unsigned int num);
@@ -222,6 +305,11 @@ int pvring_publish(struct pvring *r);
 int pvring_notify_needed(struct pvring *r);
 int pvring_kicks_disable(struct pvring *r);
 int pvring_kicks_enable(struct pvring *r);
+unsigned int pvring_published(const struct pvring *r, struct pvring_span *span);
+unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
+				  struct pvring_span *span);
+
+void pvring_complete_in_order(struct pvring *r, u16 head, u64 word);
 
 /**
  * pvring_complete() - give a chain back
@@ -229,18 +317,24 @@ int pvring_kicks_enable(struct pvring *r);
  * @head: the chain's head, from pvring_pop()
  * @len: bytes written into the chain, from its first writable byte on
  *
- * The driver sees it after the next pvring_publish(). Each popped chain is
- * completed exactly once.
+ * The driver sees it after the next pvring_publish(); with VIRTIO_F_IN_ORDER
+ * after one that comes when all popped before it are completed. Each popped
+ * chain is completed exactly once.
  */
 static inline void pvring_complete(struct pvring *r, u16 head, u32 len)
 {
-	if (WARN_ON_ONCE(head >= r->num || !__test_and_clear_bit(head, r->popped)))
+	u64 word;
+
+	if (WARN_ON_ONCE(head >= r->num || !r->slot[head]))
 		return;
 
-	r->pending[r->npending++] = (struct pvring_used) {
-		.head = head,
-		.len = len,
-	};
+	word = PVRING_WORD(r->slot[head], len);
+	if (unlikely(r->early)) {
+		pvring_complete_in_order(r, head, word);
+		return;
+	}
+	r->slot[head] = 0;
+	r->pending[r->npending++] = word;
 	r->inflight--;
 }
 
@@ -253,9 +347,11 @@ static inline void pvring_complete(struct pvring *r, u16 head, u32 len)
  */
 static inline void pvring_forget(struct pvring *r, u16 head)
 {
-	if (WARN_ON_ONCE(head >= r->num || !__test_and_clear_bit(head, r->popped)))
+	if (WARN_ON_ONCE(head >= r->num || !r->slot[head]))
 		return;
 
+	r->taken -= PVRING_SLOT_NDESC(r->slot[head]);
+	r->slot[head] = 0;
 	r->inflight--;
 }
 

@@ -92,4 +92,19 @@ static inline int pvring_broken(struct pvring *r, const char *why)
 	return -EINVAL;
 }
 
+/* Guest memory without a translation: to be asked for, or the end. */
+static inline int pvring_unmapped(struct pvring *r, const struct pvmem_table *t,
+				  u64 iova, u32 len, u32 perm, const char *why)
+{
+	/* What wraps is no memory, whoever maps what. */
+	if (!t->misses || iova + len - 1 < iova)
+		return pvring_broken(r, why);
+
+	r->miss = (struct pvring_miss) {
+		.iova = pvmem_first_missing(t, iova, perm),
+		.perm = perm,
+	};
+	return -ENXIO;
+}
+
 #endif

@@ -64,7 +64,7 @@ static void pvtest_expect_pieces(struct pvtest_ring *d,
 	KUNIT_EXPECT_EQ(d->test, c->nin, p->flags & W ? p->n : 0);
 	KUNIT_EXPECT_EQ(d->test, c->out_len, p->flags & W ? 0 : p->len);
 	KUNIT_EXPECT_EQ(d->test, c->in_len, p->flags & W ? p->len : 0);
-	KUNIT_ASSERT_EQ(d->test, d->batch->nseg, p->n);
+	KUNIT_ASSERT_EQ(d->test, pvtest_pieces(d), p->n);
 	for (i = 0; i < p->n; i++)
 		pvtest_expect_seg(d, &c->seg[i], p->piece[i].iova,
 				  p->piece[i].len);
@@ -237,9 +237,9 @@ static void pvtest_chain_room_pieces(struct kunit *test)
 	pvtest_offer(d, 4);
 
 	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 2);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 32U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 32U);
 	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 1);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 32U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 32U);
 	KUNIT_EXPECT_EQ(test, d->batch->chain[0].head, 2);
 	KUNIT_EXPECT_EQ(test, d->batch->chain[0].nout, 31);
 	pvtest_expect_seg(d, &d->batch->chain[0].seg[30], PVTEST_TINY + 16 * 30, 16);

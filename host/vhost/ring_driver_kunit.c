@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/bitmap.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "ring_driver_kunit.h"
 
@@ -54,8 +54,17 @@ struct pvtest_ring *pvtest_alloc(struct kunit *test,
 	d->test = test;
 
 	d->desc = kvcalloc(cfg->num, 16, GFP_KERNEL);
-	d->avail = kvcalloc(cfg->num + 3, 2, GFP_KERNEL);
-	d->used = kvzalloc(cfg->num * 8 + 6, GFP_KERNEL);
+	if (cfg->format == PVRING_PACKED) {
+		d->driver_event = kvzalloc(4, GFP_KERNEL);
+		d->device_event = kvzalloc(4, GFP_KERNEL);
+		d->avail = (void *)d->driver_event;
+		d->used = (void *)d->device_event;
+	} else {
+		d->avail = kvcalloc(cfg->num + 3, 2, GFP_KERNEL);
+		d->used = kvzalloc(cfg->num * 8 + 6, GFP_KERNEL);
+	}
+	d->avail_wrap = true;
+	d->used_wrap = true;
 	d->table = pvmem_table_alloc(PVMEM_KERN, PVTEST_RAM_MAX);
 	d->batch = pvring_batch_alloc(chains, &cfg->limits);
 	KUNIT_ASSERT_TRUE(test, d->desc && d->avail && d->used);
@@ -68,7 +77,7 @@ struct pvtest_ring *pvtest_alloc(struct kunit *test,
 	return d;
 }
 
-/* Puts both sides at the same place of their rings, with nothing under way. */
+/* Puts both sides at the same place of split rings, with nothing under way. */
 void pvtest_restart(struct pvtest_ring *d, u16 idx)
 {
 	const struct pvring_state state = { .avail_idx = idx, .used_idx = idx };
@@ -77,7 +86,7 @@ void pvtest_restart(struct pvtest_ring *d, u16 idx)
 	d->used_idx = idx;
 	WRITE_ONCE(d->used->idx, cpu_to_le16(idx));
 	pvtest_show(d);
-	pvring_set_state(&d->ring, &state);
+	KUNIT_ASSERT_EQ(d->test, pvring_set_state(&d->ring, &state), 0);
 }
 
 /* Room for anything, for as long as the ring. */
@@ -269,6 +278,14 @@ int pvtest_pop(struct pvtest_ring *d)
 	return pvring_pop(&d->ring, d->table, d->batch, d->batch->max);
 }
 
+/* Room for pieces that the chains of the last pop took, up to their last one. */
+unsigned int pvtest_pieces(const struct pvtest_ring *d)
+{
+	const struct pvring_chain *c = &d->batch->chain[d->batch->n - 1];
+
+	return c->seg + c->nout + c->nin - d->batch->seg;
+}
+
 void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len)
 {
@@ -283,7 +300,9 @@ void pvtest_expect_untouched(struct pvtest_ring *d, u16 last_avail)
 	KUNIT_EXPECT_EQ(d->test, d->ring.last_avail, last_avail);
 	KUNIT_EXPECT_EQ(d->test, d->ring.inflight, 0);
 	KUNIT_EXPECT_EQ(d->test, d->batch->n, 0U);
-	KUNIT_EXPECT_TRUE(d->test, bitmap_empty(d->ring.popped, d->ring.num));
+	KUNIT_EXPECT_EQ(d->test, d->ring.taken, 0);
+	KUNIT_EXPECT_NULL(d->test, memchr_inv(d->ring.slot, 0,
+					      d->ring.num * sizeof(d->ring.slot[0])));
 }
 
 /*

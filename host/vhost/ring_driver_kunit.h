@@ -3,7 +3,7 @@
 #define _PVIO_VHOST_RING_DRIVER_KUNIT_H
 
 /*
- * The driver's side of a split ring, and guest memory, for tests. It is made
+ * The driver's side of a ring, and guest memory, for tests. It is made
  * from the specification and shares no code with the engine. Every area is an
  * allocation of its exact size, so that a sanitizer sees a step beyond it.
  */
@@ -16,6 +16,11 @@
 #define PVTEST_NEXT		0x1
 #define PVTEST_WRITE		0x2
 #define PVTEST_INDIRECT		0x4
+#define PVTEST_AVAIL		0x0080
+#define PVTEST_USED		0x8000
+#define PVTEST_EVENT_ENABLE	0
+#define PVTEST_EVENT_DISABLE	1
+#define PVTEST_EVENT_DESC	2
 #define PVTEST_NO_INTERRUPT	0x1
 #define PVTEST_NO_NOTIFY	0x1
 
@@ -35,7 +40,7 @@
 #define PVTEST_TINY_NUM	64
 
 #define PVTEST_RAM_MAX	512
-#define PVTEST_PIECES	8
+#define PVTEST_PIECES	16
 
 struct pvtest_desc {
 	__le64 addr;
@@ -82,8 +87,15 @@ struct pvtest_ram {
  * @desc: descriptors
  * @avail: the driver area; the event index is behind its last entry
  * @used: the device area; likewise
- * @avail_idx: next entry of the available ring; what the device sees may lag
- * @used_idx: next entry of the used ring to look at
+ * @driver_event: packed: the driver area, instead of @avail
+ * @device_event: packed: the device area, instead of @used
+ * @avail_idx: next entry of the available ring, packed: descriptor; what the
+ *	device sees may lag
+ * @used_idx: next entry of the used ring, packed: descriptor, to look at
+ * @avail_wrap: packed: the driver's wrap counter
+ * @used_wrap: packed: the device's wrap counter, as the driver follows it
+ * @hidden: packed: the descriptor that is shown last; NULL: there is none
+ * @hidden_flags: its flags
  * @mem: allocations that go with it, guest memory first of all
  * @nmem: how many
  * @ram: guest memory
@@ -97,8 +109,14 @@ struct pvtest_ring {
 	struct pvtest_desc *desc;
 	struct pvtest_avail *avail;
 	struct pvtest_used *used;
+	__le16 *driver_event;
+	__le16 *device_event;
 	u16 avail_idx;
 	u16 used_idx;
+	bool avail_wrap;
+	bool used_wrap;
+	struct pvtest_desc *hidden;
+	u16 hidden_flags;
 	void *mem[PVTEST_PIECES];
 	unsigned int nmem;
 	struct pvtest_ram ram[PVTEST_RAM_MAX];
@@ -136,7 +154,15 @@ bool pvtest_reap(struct pvtest_ring *d, u32 *id, u32 *len);
 void pvtest_set_used_event(struct pvtest_ring *d, u16 idx);
 u16 pvtest_avail_event(const struct pvtest_ring *d);
 
+void pvtest_packed_restart(struct pvtest_ring *d, u16 idx, bool wrap);
+void pvtest_packed_put(struct pvtest_ring *d, u64 addr, u32 len, u16 flags,
+		       u16 id);
+void pvtest_packed_show(struct pvtest_ring *d);
+bool pvtest_packed_reap(struct pvtest_ring *d, u16 *id, u32 *len);
+void pvtest_packed_skip(struct pvtest_ring *d, unsigned int ndesc);
+
 int pvtest_pop(struct pvtest_ring *d);
+unsigned int pvtest_pieces(const struct pvtest_ring *d);
 void pvtest_expect_seg(struct pvtest_ring *d, const struct pvmem_seg *seg,
 		       u64 iova, u32 len);
 void pvtest_expect_untouched(struct pvtest_ring *d, u16 last_avail);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The life of a chain in a split ring, as long as the driver behaves. */
 #include <kunit/test.h>
-#include <linux/bitmap.h>
 #include <linux/limits.h>
 
 #include "ring_driver_kunit.h"
@@ -42,7 +41,7 @@ static void pvtest_ring_one(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 1);
 
 	KUNIT_EXPECT_EQ(test, d->batch->n, 1U);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 1U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 1U);
 	KUNIT_EXPECT_EQ(test, c->head, 5);
 	KUNIT_EXPECT_EQ(test, c->hdr_len, 0);
 	KUNIT_EXPECT_EQ(test, c->nout, 1);
@@ -51,8 +50,8 @@ static void pvtest_ring_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->in_len, 0U);
 	pvtest_expect_seg(d, &c->seg[0], PVTEST_A + 7, 100);
 	KUNIT_EXPECT_EQ(test, d->ring.inflight, 1);
-	KUNIT_EXPECT_TRUE(test, test_bit(5, d->ring.popped));
-	KUNIT_EXPECT_EQ(test, bitmap_weight(d->ring.popped, 16), 1);
+	KUNIT_EXPECT_EQ(test, d->ring.taken, 1);
+	KUNIT_EXPECT_EQ(test, d->ring.slot[5], PVRING_SLOT(5, 1));
 }
 
 static void pvtest_ring_directions(struct kunit *test)
@@ -73,7 +72,7 @@ static void pvtest_ring_directions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->nin, 2);
 	KUNIT_EXPECT_EQ(test, c->out_len, 6U);
 	KUNIT_EXPECT_EQ(test, c->in_len, 9U);
-	KUNIT_EXPECT_EQ(test, d->batch->nseg, 5U);
+	KUNIT_EXPECT_EQ(test, pvtest_pieces(d), 5U);
 	pvtest_expect_seg(d, &c->seg[0], PVTEST_A, 1);
 	pvtest_expect_seg(d, &c->seg[1], PVTEST_RO, 2);
 	pvtest_expect_seg(d, &c->seg[2], PVTEST_LOW, 3);
@@ -313,7 +312,7 @@ static void pvtest_ring_state(struct kunit *test)
 	next.desc = d->ring.desc;
 	next.driver = d->ring.driver;
 	next.device = d->ring.device;
-	pvring_set_state(&next, &state);
+	KUNIT_ASSERT_EQ(test, pvring_set_state(&next, &state), 0);
 	pvring_destroy(&d->ring);
 	d->ring = next;
 
@@ -373,7 +372,7 @@ static void pvtest_ring_init(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvring_init(&r, &p->cfg), p->ret);
 	pvring_destroy(&r);
 	KUNIT_EXPECT_NULL(test, r.pending);
-	KUNIT_EXPECT_NULL(test, r.popped);
+	KUNIT_EXPECT_NULL(test, r.slot);
 	pvring_destroy(&r);
 }
 

@@ -39,6 +39,7 @@ struct pvmodel_buf {
  * @out_len: bytes to be read
  * @in_len: bytes that can be written
  * @written: bytes that were
+ * @complete: the device is done with it
  * @nin: pieces in @in
  * @desc: the descriptors, its head first
  * @buf: the buffers
@@ -52,6 +53,7 @@ struct pvmodel_chain {
 	u32 out_len;
 	u32 in_len;
 	u32 written;
+	bool complete;
 	unsigned int nin;
 	u16 desc[PVMODEL_MAX_DESC + 1];
 	struct pvmodel_buf buf[PVMODEL_MAX_DESC];
@@ -73,6 +75,8 @@ struct pvmodel_heads {
  * @free: descriptors that no chain takes
  * @queued: chains made available, shown or not
  * @popped: chains that the device has
+ * @taken: in order: chains that the device has, or has completed before their
+ *	turn, as it took them
  * @done: chains that are complete, and not reaped
  * @nshown: how many of @queued the device can see
  * @made: chains ever made
@@ -92,6 +96,7 @@ struct pvmodel {
 	struct pvmodel_heads free;
 	struct pvmodel_heads queued;
 	struct pvmodel_heads popped;
+	struct pvmodel_heads taken;
 	struct pvmodel_heads done;
 	unsigned int nshown;
 	u32 made;
@@ -113,6 +118,7 @@ struct pvmodel_run {
 	unsigned int chains;
 	bool event_idx;
 	bool indirect;
+	bool in_order;
 };
 
 static const struct pvmodel_run pvmodel_runs[] = {
@@ -122,6 +128,8 @@ static const struct pvmodel_run pvmodel_runs[] = {
 	{ "queue of 64, event index, direct", 4, 64, 65000, 1, 64, true, false },
 	{ "queue of 256, flags", 5, 256, 0, 16, 8, false, true },
 	{ "queue of 256, event index", 6, 256, 65530, 64, 32, true, true },
+	{ "queue of 8, in order", 7, 8, 65530, 16, 4, true, true, true },
+	{ "queue of 64, in order, flags", 8, 64, 0, 0, 16, false, false, true },
 };
 
 static void pvmodel_run_describe(const struct pvmodel_run *p, char *desc)
@@ -378,6 +386,8 @@ static void pvmodel_pop(struct pvmodel *m)
 		mc = &m->chain[c->head];
 		mc->nin = c->nin;
 		memcpy(mc->in, c->seg + c->nout, c->nin * sizeof(mc->in[0]));
+		if (m->cfg.in_order)
+			pvmodel_put(&m->taken, c->head);
 		pvmodel_put(&m->popped, pvmodel_take(&m->queued, 0));
 		m->nshown--;
 	}
@@ -404,7 +414,11 @@ static void pvmodel_complete(struct pvmodel *m)
 			((u8 *)(uintptr_t)mc->in[i].addr)[k] =
 				pvmodel_byte(mc->seq, at, true);
 	pvring_complete(&m->d->ring, head, mc->written);
-	pvmodel_put(&m->done, head);
+	mc->complete = true;
+	if (!m->cfg.in_order)
+		pvmodel_put(&m->done, head);
+	while (m->taken.n && m->chain[m->taken.head[0]].complete)
+		pvmodel_put(&m->done, pvmodel_take(&m->taken, 0));
 }
 
 /* The device: publishes, and notifies a driver that wants it. */
@@ -493,7 +507,7 @@ static void pvmodel_hand_over(struct pvmodel *m)
 	r->desc = old.desc;
 	r->driver = old.driver;
 	r->device = old.device;
-	pvring_set_state(r, &state);
+	KUNIT_ASSERT_EQ(m->d->test, pvring_set_state(r, &state), 0);
 	m->signalled_valid = false;
 	m->asleep = false;
 }
@@ -552,6 +566,7 @@ static struct pvmodel *pvmodel_alloc(struct kunit *test, const struct pvmodel_ru
 	cfg.num = p->num;
 	cfg.event_idx = p->event_idx;
 	cfg.indirect = p->indirect;
+	cfg.in_order = p->in_order;
 	cfg.limits.max_desc = PVMODEL_MAX_DESC;
 	cfg.limits.hdr_len = p->hdr_len;
 	d = pvtest_alloc(test, &cfg, p->chains);
@@ -564,6 +579,7 @@ static struct pvmodel *pvmodel_alloc(struct kunit *test, const struct pvmodel_ru
 	m->free.head = pvtest_room(d, p->num * sizeof(u16));
 	m->queued.head = pvtest_room(d, p->num * sizeof(u16));
 	m->popped.head = pvtest_room(d, p->num * sizeof(u16));
+	m->taken.head = pvtest_room(d, p->num * sizeof(u16));
 	m->done.head = pvtest_room(d, p->num * sizeof(u16));
 	m->block = pvtest_room(d, p->num * 2 * sizeof(u16));
 	return m;

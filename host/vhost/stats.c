@@ -17,6 +17,7 @@ static const char * const pvstats_names[PVSTATS_COUNTERS] = {
 	[PVSTATS_UNSUPP] = "unsupported",
 	[PVSTATS_BROKEN] = "broken",
 	[PVSTATS_DEPTH_MAX] = "depth_max",
+	[PVSTATS_POLLED] = "polled",
 };
 
 /**

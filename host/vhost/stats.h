@@ -29,6 +29,8 @@
  * @PVSTATS_UNSUPP: requests that are not supported
  * @PVSTATS_BROKEN: how often the queue broke
  * @PVSTATS_DEPTH_MAX: the most chains that were in flight at a time
+ * @PVSTATS_POLLED: pops that found something before the driver was asked for a
+ *	kick, by looking again and again
  * @PVSTATS_COUNTERS: how many there are
  */
 enum pvstats_counter {
@@ -43,6 +45,7 @@ enum pvstats_counter {
 	PVSTATS_UNSUPP,
 	PVSTATS_BROKEN,
 	PVSTATS_DEPTH_MAX,
+	PVSTATS_POLLED,
 	PVSTATS_COUNTERS,
 };
 

@@ -36,7 +36,7 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	 * full barrier of llist_add() in pvdev_vq_done().
 	 */
 	smp_mb();
-	again |= !llist_empty(&vq->done);
+	again |= !llist_empty(&vq->done) && !pvdev_vq_asks(vq);
 	mutex_unlock(&vq->lock);
 
 	/*
@@ -53,6 +53,7 @@ static void pvdev_vq_tell_broken(struct pvdev_vq *vq, const char *why)
 	trace_pvio_broken(vq, why);
 	WRITE_ONCE(vq->why, why);
 	WRITE_ONCE(vq->broken, true);
+	pvdev_vq_ask_no_more(vq);
 	pvstats_add(&vq->stats, PVSTATS_BROKEN, 1);
 	vq->dev->ops->broken(vq);
 
@@ -85,6 +86,7 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 {
 	vq->dev = dev;
 	vq->index = index;
+	vq->state = pvring_first_state;
 	mutex_init(&vq->lock);
 	mutex_init(&vq->mem_lock);
 	spin_lock_init(&vq->call_lock);
@@ -105,6 +107,14 @@ static void pvdev_vq_unmap(struct pvdev_vq *vq)
 	mutex_unlock(&vq->mem_lock);
 }
 
+/* Who changes an IOTLB passes over queues that are not. */
+static void pvdev_vq_set_live(struct pvdev_vq *vq, bool live)
+{
+	mutex_lock(&vq->dev->map_lock);
+	vq->live = live;
+	mutex_unlock(&vq->dev->map_lock);
+}
+
 static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 {
 	int err;
@@ -113,17 +123,26 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 	err = vq->batch ? -EBUSY : pvring_init(&vq->ring, &vq->config);
 	if (err)
 		goto out;
-	pvring_set_state(&vq->ring, &vq->state);
+	err = pvring_set_state(&vq->ring, &vq->state);
+	if (err)
+		goto err_state;
 
 	vq->batch = pvring_batch_alloc(PVDEV_BATCH, &vq->config.limits);
 	if (!vq->batch) {
-		pvring_destroy(&vq->ring);
 		err = -ENOMEM;
+		goto err_state;
 	}
 	vq->broken = false;
+	vq->poll_until = 0;
 out:
 	mutex_unlock(&vq->lock);
+	if (!err)
+		pvdev_vq_set_live(vq, true);
 	return err;
+
+err_state:
+	pvring_destroy(&vq->ring);
+	goto out;
 }
 
 static void pvdev_vq_free_ring(struct pvdev_vq *vq)
@@ -135,7 +154,9 @@ static void pvdev_vq_free_ring(struct pvdev_vq *vq)
 	pvring_destroy(&vq->ring);
 	vq->ring = (struct pvring) { };
 	vq->broken = false;
+	pvdev_vq_ask_no_more(vq);
 	mutex_unlock(&vq->lock);
+	pvdev_vq_set_live(vq, false);
 }
 
 /**
@@ -148,7 +169,7 @@ static void pvdev_vq_free_ring(struct pvdev_vq *vq)
  *
  * Context: &pvdev.control held.
  * Return: 0, -EBUSY for a queue that is not reset, -EINVAL for a config that is
- * out of range, -EOWNERDEAD where the worker's thread is gone, -ENOMEM.
+ * out of range or an index that is, -EOWNERDEAD where the worker's thread is gone, -ENOMEM.
  */
 int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w)
 {
@@ -352,7 +373,8 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	vq->config = (struct pvring_config) { };
 	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->direct = false;
-	vq->state = (struct pvring_state) { };
+	vq->state = pvring_first_state;
+	vq->poll_us = 0;
 	mutex_unlock(&vq->lock);
 
 	pvdev_vq_set_call(vq, NULL, NULL);
@@ -372,6 +394,14 @@ void pvdev_vq_wake(struct pvdev_vq *vq)
 
 	rcu_read_lock();
 	w = rcu_dereference(vq->worker);
+	if (unlikely(!w)) {
+		/*
+		 * What the queue is woken for before the look at the worker;
+		 * pairs with the one that pvdev_vq_set_worker() queues.
+		 */
+		smp_mb();
+		w = rcu_dereference(vq->worker);
+	}
 	if (w)
 		pvworker_queue(w, &vq->work);
 	rcu_read_unlock();
@@ -441,7 +471,8 @@ EXPORT_SYMBOL_GPL(pvdev_vq_set_areas);
  * @state: from pvdev_vq_get_state(), or from the VMM: any value is safe
  *
  * Context: &pvdev.control held.
- * Return: 0, or -EBUSY for a queue with chains in flight.
+ * Return: 0; -EBUSY for a queue with chains in flight, -EINVAL for an index that
+ * a started one doesn't have. One that isn't started judges at its start.
  */
 int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
 {
@@ -453,7 +484,7 @@ int pvdev_vq_set_state(struct pvdev_vq *vq, const struct pvring_state *state)
 	if (vq->running || vq->ring.inflight || vq->ring.npending)
 		err = -EBUSY;
 	else if (vq->batch)
-		pvring_set_state(&vq->ring, state);
+		err = pvring_set_state(&vq->ring, state);
 	else
 		vq->state = *state;
 	mutex_unlock(&vq->lock);

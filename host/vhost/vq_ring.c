@@ -15,12 +15,31 @@
 /* Memory that is gone again that often is being taken away on purpose. */
 #define PVDEV_TRIES_MAX	16
 
-static int pvdev_vq_map_area(const struct pvdev_vq *vq,
+/* Returns -ENXIO with &pvring.miss set where what is not mapped can be asked for. */
+static int pvdev_vq_missing(struct pvdev_vq *vq, const struct pvmem_table *t,
+			    u64 iova, size_t len, u32 perm)
+{
+	if (!t->misses || iova + len - 1 < iova)
+		return -EFAULT;
+
+	vq->ring.miss = (struct pvring_miss) {
+		.iova = pvmem_first_missing(t, iova, perm),
+		.perm = perm,
+	};
+	return -ENXIO;
+}
+
+static int pvdev_vq_map_area(struct pvdev_vq *vq,
 			     const struct pvmem_table *table, u64 iova,
 			     size_t size, u32 perm, struct pvmem_map *map)
 {
-	if (!vq->direct)
-		return pvmem_map_area(table, iova, size, perm, map);
+	int err;
+
+	if (!vq->direct || table->misses) {
+		err = pvmem_map_area(table, iova, size, perm, map);
+		return unlikely(err == -EFAULT) ?
+			pvdev_vq_missing(vq, table, iova, size, perm) : err;
+	}
 	if (!access_ok(u64_to_user_ptr(iova), size))
 		return -EFAULT;
 	map->addr = iova;
@@ -31,12 +50,14 @@ static int pvdev_vq_map_areas(struct pvdev_vq *vq,
 			      const struct pvmem_table *table,
 			      struct pvmem_map *map)
 {
-	static const u32 perm[PVDEV_AREAS] = {
-		[PVDEV_DESC] = PVMEM_READ,
+	const struct pvring *r = &vq->ring;
+	/* In a packed ring chains come back where they came from. */
+	const u32 perm[PVDEV_AREAS] = {
+		[PVDEV_DESC] = r->format == PVRING_PACKED ?
+			       PVMEM_READ | PVMEM_WRITE : PVMEM_READ,
 		[PVDEV_DRIVER] = PVMEM_READ,
 		[PVDEV_DEVICE] = PVMEM_WRITE,
 	};
-	const struct pvring *r = &vq->ring;
 	const size_t size[PVDEV_AREAS] = {
 		[PVDEV_DESC] = pvring_desc_size(r->format, r->num),
 		[PVDEV_DRIVER] = pvring_driver_size(r->format, r->num),
@@ -82,17 +103,28 @@ static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
 }
 
 /*
- * Opens guest memory for one operation on the ring. Returns 0, or a negative
- * error when the queue is broken; pvdev_vq_leave() comes after either.
+ * A queue that asks stands still. One that is being stopped can't: its owner may
+ * be just the one who would answer. Returns 0 where it may try, otherwise -ENXIO.
+ */
+static int pvdev_vq_may_try(const struct pvdev_vq *vq)
+{
+	return unlikely(pvdev_vq_asks(vq)) && vq->running ? -ENXIO : 0;
+}
+
+/*
+ * Opens guest memory for one operation on the ring. Returns 0, -ENXIO where it
+ * has to wait for memory to be mapped, or another negative error when the queue
+ * is broken; pvdev_vq_leave() comes after either.
  */
 static int pvdev_vq_enter(struct pvdev_vq *vq)
 {
-	int err = 0;
+	int err;
 
 	mutex_lock(&vq->mem_lock);
-	if (unlikely(!vq->mapped))
+	err = pvdev_vq_may_try(vq);
+	if (unlikely(!vq->mapped) && !err)
 		err = pvdev_vq_map(vq);
-	if (unlikely(err)) {
+	if (unlikely(err) && err != -ENXIO) {
 		mutex_unlock(&vq->mem_lock);
 		pvdev_vq_break(vq, pvdev_unmapped_why(vq->dev, err));
 		mutex_lock(&vq->mem_lock);
@@ -103,6 +135,25 @@ static int pvdev_vq_enter(struct pvdev_vq *vq)
 }
 
 /*
+ * Closes guest memory behind an operation that met memory which is not mapped.
+ * The owner is asked for it, under the lock under which he would map it.
+ */
+static void pvdev_vq_leave_missing(struct pvdev_vq *vq)
+{
+	bool refused = READ_ONCE(vq->asks) == PVDEV_REFUSED;
+
+	if (vq->running && !refused)
+		pvdev_vq_ask(vq);
+	pagefault_enable();
+	mutex_unlock(&vq->mem_lock);
+
+	if (refused)
+		pvdev_vq_break(vq, "the VMM refuses memory that it names");
+	else if (!vq->running)
+		pvdev_vq_break(vq, "memory that it needs was unmapped before it was stopped");
+}
+
+/*
  * Closes guest memory again. Returns true when the operation is to be repeated
  * because memory was not present; breaks the queue when the ring is broken.
  */
@@ -110,6 +161,11 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 {
 	const struct pvring_fault *f = &vq->ring.fault;
 
+	if (unlikely(ret == -ENXIO)) {
+		pvdev_vq_leave_missing(vq);
+		vq->tries = 0;
+		return false;
+	}
 	pagefault_enable();
 	mutex_unlock(&vq->mem_lock);
 
@@ -137,7 +193,8 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
  *	for pvdev_view_put() when it is completed
  *
  * Context: worker.
- * Return: chains in &pvdev_vq.batch; 0; or negative when the queue is broken.
+ * Return: chains in &pvdev_vq.batch; 0; negative when the queue is broken, or,
+ * with pvdev_vq_asks(), waits for memory to be mapped.
  */
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view)
@@ -155,8 +212,12 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 			refcount_add(ret, &vq->view->ref);
 		}
 	} while (pvdev_vq_leave(vq, ret));
-	if (ret > 0)
+	if (ret > 0) {
 		vq->now = pvstats_clock();
+		if (vq->poll_until)
+			pvstats_add(&vq->stats, PVSTATS_POLLED, 1);
+		vq->poll_until = 0;
+	}
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_pop);
@@ -237,6 +298,7 @@ static void pvdev_vq_call(struct pvdev_vq *vq)
  */
 void pvdev_vq_publish(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -245,18 +307,40 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 
 	do {
 		ret = pvdev_vq_enter(vq);
+		if (unlikely(pvdev_vq_logs_ring(vq)) && !ret &&
+		    vq->ring.npending) {
+			d.n = pvring_published(&vq->ring, d.span);
+			pvdev_vq_dirty_at(vq, &d);
+		}
 		if (likely(!ret))
 			ret = pvring_publish(&vq->ring);
 		if (likely(!ret))
 			ret = pvring_notify_needed(&vq->ring);
 	} while (pvdev_vq_leave(vq, ret));
+	if (unlikely(ret == -ENXIO))
+		return;
+	if (unlikely(d.n) && !vq->ring.npending)
+		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_tell(vq);
 
+	/* What the driver does about it is worth another wait. */
+	vq->poll_until = 0;
 	if (ret > 0)
 		pvdev_vq_call(vq);
 	pvstats_add(&vq->stats, ret > 0 ? PVSTATS_CALLS : PVSTATS_SUPPRESSED, 1);
 	trace_pvio_notify(vq, ret > 0);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_publish);
+
+/* What a wish about kicks is going to write; once it may have been, it stays. */
+static void pvdev_vq_kicks_dirty(struct pvdev_vq *vq, bool enable,
+				 struct pvdev_dirty *d)
+{
+	if (likely(!pvdev_vq_logs_ring(vq)) || d->n)
+		return;
+	d->n = pvring_kicks_written(&vq->ring, enable, d->span);
+	pvdev_vq_dirty_at(vq, d);
+}
 
 /**
  * pvdev_vq_busy() - tell the driver that a turn has begun
@@ -266,6 +350,7 @@ EXPORT_SYMBOL_GPL(pvdev_vq_publish);
  */
 void pvdev_vq_busy(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -274,9 +359,13 @@ void pvdev_vq_busy(struct pvdev_vq *vq)
 
 	do {
 		ret = pvdev_vq_enter(vq);
-		if (likely(!ret))
+		if (likely(!ret)) {
+			pvdev_vq_kicks_dirty(vq, false, &d);
 			ret = pvring_kicks_disable(&vq->ring);
+		}
 	} while (pvdev_vq_leave(vq, ret));
+	if (unlikely(d.n) && !ret)
+		pvdev_vq_log_dirty(vq, &d);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_busy);
 
@@ -285,21 +374,30 @@ EXPORT_SYMBOL_GPL(pvdev_vq_busy);
  * @vq: the queue, its lock held; it was found empty
  *
  * Context: worker.
- * Return: true if there is a chain already, and no kick may come.
+ * Return: true if there is a chain already, and no kick may come; or where the
+ * owner wants the worker to look for more for a while.
  */
 bool pvdev_vq_idle(struct pvdev_vq *vq)
 {
+	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
 	if (vq->broken)
 		return false;
+	if (vq->poll_us && pvdev_vq_polls(vq))
+		return true;
 
 	do {
 		ret = pvdev_vq_enter(vq);
-		if (likely(!ret))
+		if (likely(!ret)) {
+			pvdev_vq_kicks_dirty(vq, true, &d);
 			ret = pvring_kicks_enable(&vq->ring);
+		}
 	} while (pvdev_vq_leave(vq, ret));
+	if (unlikely(d.n) && ret >= 0)
+		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_tell(vq);
 	return ret > 0;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_idle);
@@ -340,23 +438,32 @@ int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
 EXPORT_SYMBOL_GPL(pvdev_vq_read);
 
 /* The piece under today's memory, where that isn't the chain's any more. */
+static int pvdev_vq_translate_now(struct pvdev_vq *vq, struct pvmem_seg *seg)
+{
+	const struct pvmem_table *t = vq->view ? vq->view->table : NULL;
+	struct pvmem_seg now;
+	int ret;
+
+	if (!t)
+		return -EFAULT;
+	ret = pvmem_translate(t, seg->iova, seg->len, PVMEM_WRITE, &now, 1);
+	if (ret == -EFAULT)
+		return pvdev_vq_missing(vq, t, seg->iova, seg->len, PVMEM_WRITE);
+	if (ret < 0)
+		return -EFAULT;
+	*seg = now;
+	return 0;
+}
+
 static int pvdev_vq_write_part(struct pvdev_vq *vq,
 			       const struct pvdev_view *view,
 			       struct pvmem_seg *seg, const void *from)
 {
-	int ret;
+	int ret = pvdev_vq_may_try(vq);
 
-	if (unlikely(vq->view != view)) {
-		struct pvmem_seg now;
-
-		ret = vq->view ? pvmem_translate(vq->view->table, seg->iova,
-						 seg->len, PVMEM_WRITE, &now, 1)
-			       : -EFAULT;
-		if (ret < 0)
-			return -EFAULT;
-		*seg = now;
-	}
-	return pvmem_copy_to(vq->ring.kind, seg->addr, from, seg->len);
+	if (unlikely(vq->view != view) && !ret)
+		ret = pvdev_vq_translate_now(vq, seg);
+	return ret ?: pvmem_copy_to(vq->ring.kind, seg->addr, from, seg->len);
 }
 
 /**
@@ -368,7 +475,8 @@ static int pvdev_vq_write_part(struct pvdev_vq *vq,
  * @from: as many bytes
  *
  * Context: worker.
- * Return: 0, or -EFAULT where the memory isn't there.
+ * Return: 0; -EFAULT where the memory isn't there, -ENXIO where it is to be
+ * tried again in a later turn, when memory is mapped.
  */
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		   const struct pvmem_seg *seg, const void *from)
@@ -381,9 +489,15 @@ int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		mutex_lock(&vq->mem_lock);
 		pagefault_disable();
 		ret = pvdev_vq_write_part(vq, view, &part, from);
+		if (unlikely(ret == -ENXIO)) {
+			pvdev_vq_leave_missing(vq);
+			return vq->broken ? -EFAULT : -ENXIO;
+		}
 		pagefault_enable();
 		mutex_unlock(&vq->mem_lock);
 
+		if (likely(!ret))
+			pvdev_vq_log(vq, &part, 1);
 		if (ret != -EAGAIN)
 			return ret;
 	} while (++tries < PVDEV_TRIES_MAX &&

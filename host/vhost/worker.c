@@ -34,6 +34,7 @@ void pvwork_init(struct pvwork *work, bool (*fn)(struct pvwork *work),
 {
 	work->fn = fn;
 	work->gone = gone;
+	work->worker = NULL;
 	work->flags = 0;
 }
 EXPORT_SYMBOL_GPL(pvwork_init);
@@ -63,6 +64,7 @@ static void pvworker_run_list(struct pvworker *w, struct llist_node *node)
 	struct pvwork *work, *next;
 
 	llist_for_each_entry_safe(work, next, node, node) {
+		w->more = work->node.next;
 		clear_bit(PVWORK_QUEUED, &work->flags);
 		/* Queued from here on means another run, that sees it all. */
 		smp_mb__after_atomic();
@@ -231,6 +233,7 @@ int pvworker_attach(struct pvworker *w, struct pvwork *work)
 		err = -EOWNERDEAD;
 	} else {
 		list_add_tail(&work->attached, &w->works);
+		work->worker = w;
 		refcount_inc(&w->ref);
 	}
 	mutex_unlock(&w->run_lock);
@@ -283,6 +286,43 @@ void pvworker_detach(struct pvworker *w, struct pvwork *work)
 	pvworker_put(w);
 }
 EXPORT_SYMBOL_GPL(pvworker_detach);
+
+/**
+ * pvworker_move() - give work of one worker to another
+ * @from: who has it
+ * @to: who gets it
+ * @work: the work, which nobody can queue for now
+ *
+ * When it returns neither is doing the work; what was queued is forgotten. Two
+ * workers have one mover at a time.
+ *
+ * Context: may sleep for as long as a turn of each takes; not from a worker.
+ * Return: 0; -EOWNERDEAD where @to went with its process, and @from still has
+ * the work, queued or not.
+ */
+int pvworker_move(struct pvworker *from, struct pvworker *to,
+		  struct pvwork *work)
+{
+	int err = 0;
+
+	mutex_lock(&from->run_lock);
+	mutex_lock_nested(&to->run_lock, SINGLE_DEPTH_NESTING);
+	if (to->killed) {
+		err = -EOWNERDEAD;
+	} else {
+		pvworker_unqueue(from, work);
+		list_move_tail(&work->attached, &to->works);
+		work->worker = to;
+		refcount_inc(&to->ref);
+	}
+	mutex_unlock(&to->run_lock);
+	mutex_unlock(&from->run_lock);
+
+	if (!err)
+		pvworker_put(from);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pvworker_move);
 
 /**
  * pvworker_queue() - have a worker run some work

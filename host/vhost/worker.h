@@ -19,6 +19,7 @@ struct vhost_task;
  *	is attached to it is not run any more; may sleep
  * @node: in the worker's list
  * @attached: among the worker's works
+ * @worker: whose work it is; stable during @fn
  * @flags: PVWORK_QUEUED
  */
 struct pvwork {
@@ -26,6 +27,7 @@ struct pvwork {
 	void (*gone)(struct pvwork *work);
 	struct llist_node node;
 	struct list_head attached;
+	struct pvworker *worker;
 	unsigned long flags;
 };
 
@@ -45,6 +47,8 @@ enum pvworker_kind {
  * @list: work to do
  * @run_lock: held while work runs; protects @works, @killed
  * @works: what is attached to it
+ * @more: work that was taken from @list waits behind what is being done; the
+ *	thread's own
  * @settled: the thread has found its place with the scheduler
  * @pid: the thread's, for those who look at it; NULL before its first run
  * @killed: the thread went with its process; work stays undone
@@ -57,6 +61,7 @@ struct pvworker {
 	struct llist_head list;
 	struct mutex run_lock;
 	struct list_head works;
+	bool more;
 	bool settled;
 	struct pid *pid;
 	bool killed;
@@ -71,7 +76,21 @@ struct pvworker *pvworker_start(enum pvworker_kind kind, const char *name);
 void pvworker_put(struct pvworker *w);
 int pvworker_attach(struct pvworker *w, struct pvwork *work);
 void pvworker_detach(struct pvworker *w, struct pvwork *work);
+int pvworker_move(struct pvworker *from, struct pvworker *to,
+		  struct pvwork *work);
 bool pvworker_queue(struct pvworker *w, struct pvwork *work);
+
+/**
+ * pvwork_is_alone() - does a worker have nothing else to do
+ * @work: the work that it does just now
+ *
+ * Context: @work's own function.
+ * Return: true if no other work waits.
+ */
+static inline bool pvwork_is_alone(const struct pvwork *work)
+{
+	return !work->worker->more && llist_empty(&work->worker->list);
+}
 
 int pvworker_init(void);
 void pvworker_exit(void);

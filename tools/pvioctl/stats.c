@@ -107,6 +107,7 @@ static void show_stats(const struct nlattr *nest)
 		{ PVIO_A_STATS_BYTES_OUT, "bytes_out" },
 		{ PVIO_A_STATS_KICKS, "kicks" },
 		{ PVIO_A_STATS_BATCHES, "batches" },
+		{ PVIO_A_STATS_POLLED, "polled" },
 		{ PVIO_A_STATS_CALLS, "calls" },
 		{ PVIO_A_STATS_SUPPRESSED, "suppressed" },
 		{ PVIO_A_STATS_DEPTH_MAX, "depth_max" },

@@ -75,6 +75,7 @@ enum pvio_stats_attr {
 	PVIO_A_STATS_KICKS,		/* u64 */
 	PVIO_A_STATS_LATENCY,		/* u64[]: the first is below 1024 ns, then doubled */
 	PVIO_A_STATS_PAD,
+	PVIO_A_STATS_POLLED,		/* u64 */
 
 	__PVIO_A_STATS_MAX,
 	PVIO_A_STATS_MAX = __PVIO_A_STATS_MAX - 1,

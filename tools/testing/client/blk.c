@@ -49,7 +49,11 @@ unsigned int blk_seg_max(const struct blk *b)
 static int make_queues(struct blk *b)
 {
 	bool indirect = b->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
-	bool event_idx = b->features & BIT(VIRTIO_RING_F_EVENT_IDX);
+	const struct ring_features features = {
+		.event_idx = b->features & BIT(VIRTIO_RING_F_EVENT_IDX),
+		.packed = b->features & BIT(VIRTIO_F_RING_PACKED),
+		.in_order = b->features & BIT(VIRTIO_F_IN_ORDER),
+	};
 	unsigned int q;
 	int err = 0;
 
@@ -60,7 +64,7 @@ static int make_queues(struct blk *b)
 	for (q = 0; q < b->nqueues && !err; q++) {
 		blk_req_init(b, &b->reqs[q]);
 		err = ring_init(&b->rings[q], &b->mem, b->num, indirect ? BLK_MAX_SEGS : 0,
-				event_idx, b->opts.base);
+				&features, b->opts.base);
 	}
 	return err;
 }
@@ -83,7 +87,9 @@ static int open_rest(struct blk *b)
 		err = gmem_create(&b->mem, b->opts.kind, GUEST_IOVA, memory_size(b));
 	if (err)
 		return err;
-	b->features = b->offered & wanted_features & ~b->opts.without;
+	b->features = b->offered & (wanted_features | b->opts.with) & ~b->opts.without;
+	if (!b->opts.name && !b->opts.iotlb)
+		b->features &= ~BIT(VIRTIO_F_ACCESS_PLATFORM);
 	b->config_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	b->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (b->config_fd < 0 || b->error_fd < 0)

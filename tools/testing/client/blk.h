@@ -56,7 +56,10 @@ struct blk_opts {
 	unsigned int queues;	/* 0: all; on @node 4 */
 	uint16_t num;		/* entries of a ring, 0: all that it takes; on @node 256 */
 	uint16_t base;		/* index at which the rings start */
+	uint64_t with;		/* features to acknowledge beside the usual ones */
 	uint64_t without;	/* features not to acknowledge */
+	bool iotlb;		/* on @node: its addresses are mapped by messages */
+	bool iotlb_empty;	/* and nothing is mapped at the start */
 };
 
 struct blk_req {

@@ -78,7 +78,7 @@ static int chr_blk_unmap(struct blk *b)
 static int chr_blk_place(struct blk *b, unsigned int q, uint64_t desc, uint64_t avail,
 			 uint64_t used)
 {
-	uint64_t off = (uintptr_t)b->mem.va - b->mem.iova;
+	uint64_t off = b->opts.iotlb ? 0 : (uintptr_t)b->mem.va - b->mem.iova;
 
 	return vhost_set_vring_addr(&b->v, q, desc + off, avail + off, used + off);
 }
@@ -90,7 +90,7 @@ static int set_vring(struct blk *b, unsigned int q)
 	int err = vhost_set_vring_num(&b->v, q, r->num);
 
 	if (!err)
-		err = vhost_set_vring_base(&b->v, q, r->avail_idx);
+		err = vhost_set_vring_base(&b->v, q, ring_base(r));
 	if (!err)
 		err = chr_blk_place(b, q, r->desc_iova, r->avail_iova, r->used_iova);
 	if (!err)
@@ -106,6 +106,9 @@ static int chr_blk_prepare(struct blk *b)
 	unsigned int q;
 	int err = vhost_set_features(&b->v, b->features);
 
+	/* With these features it has forgotten all that it was told. */
+	if (!err && b->opts.iotlb && !b->opts.iotlb_empty)
+		err = vhost_map_gmem(&b->v, &b->mem);
 	if (!err && b->opts.serial) {
 		memcpy(serial, b->opts.serial, strnlen(b->opts.serial, sizeof(serial)));
 		err = vhost_ioctl(&b->v, VHOST_BLK_SET_SERIAL, serial);

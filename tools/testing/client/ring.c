@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ring.h"
+#include "ring_packed.h"
 
 static void store16(uint16_t *p, uint16_t value)
 {
@@ -32,8 +33,15 @@ void ring_restart(struct ring *r, uint16_t base)
 	for (i = 0; i < r->num; i++)
 		r->slots[i].next = i + 1;
 	r->lied = false;
+	r->order_first = 0;
+	r->order_end = 0;
 	r->free_head = 0;
 	r->free_count = r->num;
+	ring_take_calls(r);
+	if (r->packed) {
+		ring_packed_restart(r, base);
+		return;
+	}
 	r->avail_idx = base;
 	r->told_idx = base;
 	r->used_idx = base;
@@ -42,16 +50,17 @@ void ring_restart(struct ring *r, uint16_t base)
 	store16(used_event(r), base);
 	store16(&r->used->idx, base);
 	store16(&r->avail->idx, base);
-	ring_take_calls(r);
 }
 
-int ring_init(struct ring *r, struct gmem *m, uint16_t num, uint16_t max_indirect, bool event_idx,
-	      uint16_t base)
+int ring_init(struct ring *r, struct gmem *m, uint16_t num, uint16_t max_indirect,
+	      const struct ring_features *features, uint16_t base)
 {
 	memset(r, 0, sizeof(*r));
 	r->num = num;
 	r->max_indirect = max_indirect;
-	r->event_idx = event_idx;
+	r->event_idx = features->event_idx;
+	r->packed = features->packed;
+	r->in_order = features->in_order;
 	r->desc = gmem_alloc(m, num * sizeof(*r->desc), VRING_DESC_ALIGN_SIZE);
 	r->avail = gmem_alloc(m, sizeof(*r->avail) + (num + 1) * sizeof(uint16_t),
 			      VRING_AVAIL_ALIGN_SIZE);
@@ -67,7 +76,8 @@ int ring_init(struct ring *r, struct gmem *m, uint16_t num, uint16_t max_indirec
 	r->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	r->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	r->slots = calloc(num, sizeof(*r->slots));
-	if (r->kick_fd < 0 || r->call_fd < 0 || !r->slots) {
+	r->order = calloc(num, sizeof(*r->order));
+	if (r->kick_fd < 0 || r->call_fd < 0 || !r->slots || !r->order) {
 		ring_destroy(r);
 		return -ENOMEM;
 	}
@@ -83,8 +93,19 @@ void ring_destroy(struct ring *r)
 		close(r->kick_fd);
 	if (r->call_fd >= 0)
 		close(r->call_fd);
+	free(r->order);
 	free(r->slots);
 	memset(r, 0, sizeof(*r));
+}
+
+unsigned int ring_base(const struct ring *r)
+{
+	return r->packed ? ring_packed_base(r->avail_idx, r->avail_wrap) : r->avail_idx;
+}
+
+unsigned int ring_device_base(const struct ring *r)
+{
+	return r->packed ? ring_packed_device_base(r) : (uint16_t)(r->used_idx + ring_pending(r));
 }
 
 void ring_raw_desc(struct vring_desc *d, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
@@ -151,7 +172,10 @@ static void fill_table(struct ring *r, uint16_t head, const struct ring_seg *seg
 	struct vring_desc *table = ring_table(r, head);
 	unsigned int i;
 
-	for (i = 0; i < count; i++)
+	/* Flags are where a split descriptor has its next one. */
+	for (i = 0; r->packed && i < count; i++)
+		ring_raw_desc(&table[i], segs[i].addr, segs[i].len, 0, seg_flags(&segs[i], false));
+	for (i = 0; !r->packed && i < count; i++)
 		ring_raw_desc(&table[i], segs[i].addr, segs[i].len,
 			      seg_flags(&segs[i], i + 1 < count), i + 1 < count ? i + 1 : 0);
 }
@@ -173,28 +197,57 @@ static uint16_t fill_direct(struct ring *r, uint16_t i, const struct ring_seg *s
 	return i;
 }
 
+static void add_split(struct ring *r, uint16_t head, const struct ring_seg *segs,
+		      unsigned int count, unsigned int direct)
+{
+	uint16_t i = head;
+
+	if (direct)
+		i = fill_direct(r, head, segs, direct, direct < count);
+	if (direct < count)
+		ring_raw_desc(&r->desc[i], ring_table_iova(r, head),
+			      (count - direct) * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
+			      0);
+	ring_raw_avail(r, head);
+}
+
+static void add_packed(struct ring *r, uint16_t head, const struct ring_seg *segs,
+		       unsigned int count, unsigned int direct)
+{
+	unsigned int i;
+
+	for (i = 0; i < direct; i++)
+		ring_packed_put(r, segs[i].addr, segs[i].len, seg_flags(&segs[i], i + 1 < count),
+				head);
+	if (!direct)
+		ring_packed_put(r, ring_table_iova(r, head), count * sizeof(struct vring_desc),
+				VRING_DESC_F_INDIRECT, head);
+}
+
 int ring_add(struct ring *r, const struct ring_seg *segs, unsigned int count,
 	     enum ring_layout layout, void *token)
 {
 	unsigned int direct = layout == RING_DIRECT ? count : layout == RING_MIXED ? 1 : 0;
-	unsigned int slots = direct + (layout != RING_DIRECT);
-	uint16_t head = r->free_head, i = head;
+	unsigned int slots;
+	uint16_t head = r->free_head;
 
-	if (layout != RING_DIRECT && count - direct > r->max_indirect)
+	/* In a packed ring a table is the whole chain. */
+	if (r->packed && layout == RING_MIXED)
+		direct = 0;
+	slots = direct + (direct < count);
+	if (count - direct > r->max_indirect)
 		return -E2BIG;
 	if (slots > r->free_count)
 		return -ENOSPC;
 	take_free(r, head, slots);
-	if (direct)
-		i = fill_direct(r, head, segs, direct, layout == RING_MIXED);
-	if (layout != RING_DIRECT) {
+	if (direct < count)
 		fill_table(r, head, segs + direct, count - direct);
-		ring_raw_desc(&r->desc[i], ring_table_iova(r, head),
-			      (count - direct) * sizeof(struct vring_desc), VRING_DESC_F_INDIRECT,
-			      0);
-	}
+	if (r->packed)
+		add_packed(r, head, segs, count, direct);
+	else
+		add_split(r, head, segs, count, direct);
 	r->slots[head].token = token;
-	ring_raw_avail(r, head);
+	r->order[r->order_end++ % r->num] = head;
 	return head;
 }
 
@@ -202,6 +255,8 @@ bool ring_publish(struct ring *r)
 {
 	uint16_t old = r->told_idx;
 
+	if (r->packed)
+		return ring_packed_publish(r);
 	store16(&r->avail->idx, r->avail_idx);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	r->told_idx = r->avail_idx;
@@ -223,6 +278,8 @@ void ring_flush(struct ring *r)
 
 uint16_t ring_pending(const struct ring *r)
 {
+	if (r->packed)
+		return ring_packed_pending(r);
 	return load16(&r->used->idx) - r->used_idx;
 }
 
@@ -235,22 +292,27 @@ unsigned int ring_in_flight(const struct ring *r)
 	return n;
 }
 
+static uint32_t next_used(struct ring *r, uint32_t *len)
+{
+	const struct vring_used_elem *e = &r->used->ring[r->used_idx++ % r->num];
+
+	*len = le32toh(e->len);
+	return le32toh(e->id);
+}
+
 void *ring_collect(struct ring *r, uint32_t *len)
 {
-	const struct vring_used_elem *e;
 	void *token;
 	uint32_t id;
 
 	if (!ring_pending(r))
 		return NULL;
-	e = &r->used->ring[r->used_idx % r->num];
-	id = le32toh(e->id);
-	r->used_idx++;
-	if (id >= r->num || !r->slots[id].token) {
+	id = r->packed ? ring_packed_next_used(r, len) : next_used(r, len);
+	if (id >= r->num || !r->slots[id].token ||
+	    (r->in_order && id != r->order[r->order_first++ % r->num])) {
 		r->lied = true;
 		return NULL;
 	}
-	*len = le32toh(e->len);
 	token = r->slots[id].token;
 	r->slots[id].token = NULL;
 	give_free(r, id);
@@ -259,7 +321,9 @@ void *ring_collect(struct ring *r, uint32_t *len)
 
 void ring_arm_call(struct ring *r, uint16_t ahead)
 {
-	if (r->event_idx)
+	if (r->packed)
+		ring_packed_arm_call(r, ahead);
+	else if (r->event_idx)
 		store16(used_event(r), r->used_idx + ahead - 1);
 	else
 		store16(&r->avail->flags, 0);
@@ -268,7 +332,9 @@ void ring_arm_call(struct ring *r, uint16_t ahead)
 
 void ring_suppress_calls(struct ring *r)
 {
-	if (r->event_idx)
+	if (r->packed)
+		ring_packed_suppress_calls(r);
+	else if (r->event_idx)
 		store16(used_event(r), r->used_idx - 1);
 	else
 		store16(&r->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
@@ -276,7 +342,16 @@ void ring_suppress_calls(struct ring *r)
 
 uint16_t ring_avail_event(const struct ring *r)
 {
+	if (r->packed)
+		return le16toh(r->device_event->off_wrap);
 	return load16((const uint16_t *)&r->used->ring[r->num]);
+}
+
+bool ring_wants_kick(const struct ring *r)
+{
+	if (r->event_idx)
+		return ring_avail_event(r) == r->avail_idx;
+	return !(load16(&r->used->flags) & VRING_USED_F_NO_NOTIFY);
 }
 
 uint64_t ring_take_calls(struct ring *r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The driver's side of a split virtqueue, independent of the transport that carries it. Beside what
- * a well-behaved driver does it can write anything at all into its ring: see the ring_raw_ calls.
+ * The driver's side of a virtqueue, split or packed, independent of the transport that carries it.
+ * Beside what a well-behaved driver does it can write anything at all into a split ring: see the
+ * ring_raw_ calls.
  *
  * A ring is used by one thread at a time.
  */
@@ -29,13 +30,45 @@ struct ring_slot {
 	uint16_t next;	/* in the chain, or in the free list */
 };
 
+/* What a driver has accepted. */
+struct ring_features {
+	bool event_idx;
+	bool packed;
+	bool in_order;
+};
+
+/* A packed descriptor, at the place of a split one. */
+struct ring_packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;
+};
+
+/* Where an event is wanted, and whether: the driver's or the device's area of a packed ring. */
+struct ring_packed_event {
+	uint16_t off_wrap;
+	uint16_t flags;
+};
+
 struct ring {
 	uint16_t num;
 	uint16_t max_indirect;	/* entries of a head's table, 0: none */
 	bool event_idx;
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	bool packed;
+	bool in_order;
+	union {
+		struct vring_desc *desc;
+		struct ring_packed_desc *pdesc;
+	};
+	union {
+		struct vring_avail *avail;
+		struct ring_packed_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct ring_packed_event *device_event;
+	};
 	uint64_t desc_iova;
 	uint64_t avail_iova;
 	uint64_t used_iova;
@@ -43,11 +76,19 @@ struct ring {
 	uint64_t tables_iova;
 	uint16_t free_head;
 	uint16_t free_count;
-	uint16_t avail_idx;	/* of the next entry to fill */
+	uint16_t avail_idx;	/* of the next entry to fill; packed: descriptor */
 	uint16_t told_idx;	/* up to where the device was told */
-	uint16_t used_idx;	/* of the next entry to collect */
-	bool lied;	/* the device named a head that is not in flight */
+	uint16_t used_idx;	/* of the next entry to collect; packed: descriptor */
+	bool avail_wrap;	/* packed: the driver's wrap counter */
+	bool used_wrap;		/* packed: the device's, as the driver follows it */
+	uint16_t added;		/* packed: descriptors that the device was not told of */
+	uint16_t hidden;	/* packed: the first of these, whose flags are shown last */
+	uint16_t hidden_flags;
+	bool lied;	/* the device named a head that is not in flight, or not in order */
 	struct ring_slot *slots;
+	uint16_t *order;	/* in order: heads as they were added, a circle */
+	uint32_t order_first;
+	uint32_t order_end;
 	int kick_fd;
 	int call_fd;
 };
@@ -60,11 +101,11 @@ enum ring_layout {
 };
 
 /*
- * Places a ring in @m and makes its eventfds; @base is the index that both sides start from.
- * Returns 0 or a negative errno.
+ * Places a ring in @m and makes its eventfds; @base is the index that both sides start from, as if
+ * so many entries, packed: descriptors, had been used. Returns 0 or a negative errno.
  */
-int ring_init(struct ring *r, struct gmem *m, uint16_t num, uint16_t max_indirect, bool event_idx,
-	      uint16_t base);
+int ring_init(struct ring *r, struct gmem *m, uint16_t num, uint16_t max_indirect,
+	      const struct ring_features *features, uint16_t base);
 void ring_destroy(struct ring *r);
 
 /*
@@ -72,6 +113,11 @@ void ring_destroy(struct ring *r);
  * after a reset.
  */
 void ring_restart(struct ring *r, uint16_t base);
+
+/* Where both sides are, with nothing in flight, as VHOST_SET_VRING_BASE wants it. */
+unsigned int ring_base(const struct ring *r);
+/* The same of a device that has nothing in flight, and used what it has used. */
+unsigned int ring_device_base(const struct ring *r);
 
 /*
  * Adds a chain and puts its head into the available ring, unseen by the device until
@@ -103,6 +149,8 @@ uint64_t ring_take_calls(struct ring *r);
 void ring_suppress_calls(struct ring *r);
 /* Asks for a call once the device has used @ahead more chains than were collected. */
 void ring_arm_call(struct ring *r, uint16_t ahead);
+/* Would the device be told of the next chain? */
+bool ring_wants_kick(const struct ring *r);
 /* The index at which the device asked to be told. */
 uint16_t ring_avail_event(const struct ring *r);
 

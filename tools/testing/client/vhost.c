@@ -109,12 +109,58 @@ int vhost_set_vring_call(const struct vhost *v, unsigned int queue, int fd)
 	return set_vring_file(v, VHOST_SET_VRING_CALL, queue, fd);
 }
 
+int vhost_new_worker(const struct vhost *v, unsigned int *id)
+{
+	struct vhost_worker_state s = { .worker_id = ~0u };
+	int err = vhost_ioctl(v, VHOST_NEW_WORKER, &s);
+
+	*id = s.worker_id;
+	return err;
+}
+
+int vhost_free_worker(const struct vhost *v, unsigned int id)
+{
+	struct vhost_worker_state s = { .worker_id = id };
+
+	return vhost_ioctl(v, VHOST_FREE_WORKER, &s);
+}
+
+int vhost_attach_worker(const struct vhost *v, unsigned int queue, unsigned int id)
+{
+	struct vhost_vring_worker w = { .index = queue, .worker_id = id };
+
+	return vhost_ioctl(v, VHOST_ATTACH_VRING_WORKER, &w);
+}
+
+int vhost_get_worker(const struct vhost *v, unsigned int queue, unsigned int *id)
+{
+	struct vhost_vring_worker w = { .index = queue, .worker_id = ~0u };
+	int err = vhost_ioctl(v, VHOST_GET_VRING_WORKER, &w);
+
+	*id = w.worker_id;
+	return err;
+}
+
+int vhost_set_busyloop(const struct vhost *v, unsigned int queue, unsigned int us)
+{
+	return set_vring_state(v, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, queue, us);
+}
+
+int vhost_get_busyloop(const struct vhost *v, unsigned int queue, unsigned int *us)
+{
+	struct vhost_vring_state s = { .index = queue };
+	int err = vhost_ioctl(v, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &s);
+
+	*us = s.num;
+	return err;
+}
+
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r)
 {
 	int err = vhost_set_vring_num(v, queue, r->num);
 
 	if (!err)
-		err = vhost_set_vring_base(v, queue, r->avail_idx);
+		err = vhost_set_vring_base(v, queue, ring_base(r));
 	if (!err)
 		err = vhost_set_vring_addr(v, queue, r->desc_iova, r->avail_iova, r->used_iova);
 	if (!err)

@@ -23,6 +23,31 @@
 #define VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK	0x6
 #endif
 
+#ifndef VHOST_NEW_WORKER
+struct vhost_worker_state {
+	unsigned int worker_id;
+};
+
+struct vhost_vring_worker {
+	unsigned int index;
+	unsigned int worker_id;
+};
+
+#define VHOST_NEW_WORKER	_IOR(VHOST_VIRTIO, 0x8, struct vhost_worker_state)
+#define VHOST_FREE_WORKER	_IOW(VHOST_VIRTIO, 0x9, struct vhost_worker_state)
+#define VHOST_ATTACH_VRING_WORKER	_IOW(VHOST_VIRTIO, 0x15, struct vhost_vring_worker)
+#define VHOST_GET_VRING_WORKER	_IOWR(VHOST_VIRTIO, 0x16, struct vhost_vring_worker)
+#endif
+#ifndef VHOST_GET_FEATURES_ARRAY
+struct vhost_features_array {
+	__u64 count;
+	__u64 features[];
+};
+
+#define VHOST_GET_FEATURES_ARRAY	_IOR(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#define VHOST_SET_FEATURES_ARRAY	_IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
+#endif
+
 struct vhost {
 	int fd;
 	uint64_t backend_features;	/* acknowledged, by bit number */
@@ -50,6 +75,16 @@ int vhost_set_vring_addr(const struct vhost *v, unsigned int queue, uint64_t des
 			 uint64_t used);
 int vhost_set_vring_kick(const struct vhost *v, unsigned int queue, int fd);
 int vhost_set_vring_call(const struct vhost *v, unsigned int queue, int fd);
+
+/* Workers, by number. */
+int vhost_new_worker(const struct vhost *v, unsigned int *id);
+int vhost_free_worker(const struct vhost *v, unsigned int id);
+int vhost_attach_worker(const struct vhost *v, unsigned int queue, unsigned int id);
+int vhost_get_worker(const struct vhost *v, unsigned int queue, unsigned int *id);
+
+/* How long an empty queue is looked at, in microseconds. */
+int vhost_set_busyloop(const struct vhost *v, unsigned int queue, unsigned int us);
+int vhost_get_busyloop(const struct vhost *v, unsigned int queue, unsigned int *us);
 
 /* Size, base, addresses and both eventfds of a ring in one go. */
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r);

@@ -52,6 +52,9 @@ static int fuzz_open(struct fuzz *f, struct env *e, uint64_t seed)
 	f->e = e;
 	e->seed = seed;
 	e->opts.without = odd[prng_range(p, 0, 5)];
+	e->opts.with = (prng_chance(p, 50) ? BIT(VIRTIO_F_RING_PACKED) : 0) |
+		       (prng_chance(p, 30) ? BIT(VIRTIO_F_IN_ORDER) : 0);
+	e->opts.iotlb = e->opts.node && prng_chance(p, 40);
 	e->opts.base = prng_range(p, 0, 2) ? prng_next(p) : 0;
 	CHECK_OK(blk_open(&e->b, &e->opts));
 	/* What the client itself doesn't know: whatever is in memory is rubbish then. */
@@ -59,7 +62,7 @@ static int fuzz_open(struct fuzz *f, struct env *e, uint64_t seed)
 		e->b.features |= e->b.offered & prng_next(p);
 	CHECK_PASS(scribbler_make(&f->s, e, prng_range(p, 1, TARGET_ALL), SCRIBBLE_LEN));
 	CHECK_OK(gmem_create(&f->mem, e->opts.kind, FUZZ_MEM_IOVA, FUZZ_MEM_SIZE));
-	if (e->opts.name)
+	if (e->opts.name || e->opts.iotlb)
 		vhost_map_gmem(&e->b.v, &f->mem);
 	f->v = e->b.v;
 	f->v.fd = dup(e->b.v.fd);
@@ -107,6 +110,8 @@ static int fuzz_sane(struct env *e)
 	int res;
 
 	e->opts.without = 0;
+	e->opts.with = 0;
+	e->opts.iotlb = false;
 	e->opts.base = 0;
 	CHECK_OK(blk_open(&e->b, &e->opts));
 	CHECK_OK(blk_start(&e->b));

@@ -30,9 +30,14 @@ static uint64_t any_address(struct fuzz *f, struct prng *p)
 	}
 }
 
+static bool by_iova(const struct fuzz *f)
+{
+	return f->e->opts.name || f->e->opts.iotlb;
+}
+
 uint64_t fuzz_ring_address(struct fuzz *f, struct prng *p, uint64_t real)
 {
-	uint64_t there = f->e->opts.name ? FUZZ_MEM_IOVA : (uintptr_t)f->mem.va;
+	uint64_t there = by_iova(f) ? FUZZ_MEM_IOVA : (uintptr_t)f->mem.va;
 
 	switch (prng_range(p, 0, 7)) {
 	case 0:
@@ -199,6 +204,42 @@ static void iotlb_back(struct fuzz *f, const struct vhost *v, struct prng *p)
 	vhost_map_gmem(v, g);
 }
 
+static void workers(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	unsigned int id = prng_range(p, 0, 8), q = fuzz_queue(f, p);
+
+	switch (prng_range(p, 0, 4)) {
+	case 0:
+		vhost_new_worker(v, &id);
+		break;
+	case 1:
+		vhost_free_worker(v, id);
+		break;
+	case 2:
+		vhost_get_worker(v, q, &id);
+		break;
+	case 3:
+		vhost_set_busyloop(v, q, prng_range(p, 0, 1) ? 0 : 1u << prng_range(p, 0, 16));
+		break;
+	default:
+		vhost_attach_worker(v, q, id);
+	}
+}
+
+/* The log of dirty pages, small enough for some of memory alone, or nowhere. */
+static void dirty_log(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	uint64_t base = prng_chance(p, 80) ? (uintptr_t)f->mem.va : any_address(f, p);
+	int fd = prng_chance(p, 50) ? f->e->b.config_fd : any_fd(f, p);
+	uint64_t features = f->e->b.features;
+
+	vhost_ioctl(v, VHOST_SET_LOG_FD, &fd);
+	vhost_ioctl(v, VHOST_SET_LOG_BASE, &base);
+	if (prng_chance(p, 60))
+		features |= BIT(VHOST_F_LOG_ALL);
+	vhost_set_features(v, features);
+}
+
 static void config(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
 	uint8_t buf[64] = { };
@@ -229,9 +270,9 @@ static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
 		VHOST_GET_BACKEND_FEATURES, VHOST_VDPA_GET_STATUS, VHOST_VDPA_GET_CONFIG,
 		VHOST_VDPA_SET_CONFIG, VHOST_VDPA_SET_VRING_ENABLE, VHOST_VDPA_GET_VRING_NUM,
 		VHOST_VDPA_GET_IOVA_RANGE, VHOST_BLK_SET_SERIAL, VHOST_BLK_SET_LIFETIME,
-		VHOST_SET_NWORKERS, _IOR(VHOST_VIRTIO, 0x8, uint32_t),
-		_IOW(VHOST_VIRTIO, 0x9, uint32_t), _IOW(VHOST_VIRTIO, 0x15, uint64_t),
-		_IOWR(VHOST_VIRTIO, 0x16, uint64_t), _IOWR(VHOST_VIRTIO, 0x83, uint64_t),
+		VHOST_SET_NWORKERS, VHOST_NEW_WORKER, VHOST_FREE_WORKER,
+		VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER, VHOST_GET_FEATURES_ARRAY,
+		VHOST_SET_FEATURES_ARRAY,
 	};
 	unsigned long call = calls[prng_range(p, 0, sizeof(calls) / sizeof(*calls) - 1)];
 	union {
@@ -260,8 +301,10 @@ const struct fuzz_op fuzz_ioctl_ops[] = {
 	{ "queue's state", FUZZ_ANY | FUZZ_BESIDE, vring_state },
 	{ "memory table", FUZZ_NODE | FUZZ_BESIDE, mem_table },
 	{ "memory back", FUZZ_NODE | FUZZ_BESIDE, mem_back },
-	{ "iotlb", FUZZ_VDPA | FUZZ_BESIDE, iotlb },
-	{ "iotlb back", FUZZ_VDPA | FUZZ_BESIDE, iotlb_back },
+	{ "iotlb", FUZZ_ANY | FUZZ_BESIDE, iotlb },
+	{ "iotlb back", FUZZ_ANY | FUZZ_BESIDE, iotlb_back },
+	{ "workers", FUZZ_NODE | FUZZ_BESIDE, workers },
+	{ "dirty log", FUZZ_NODE | FUZZ_BESIDE, dirty_log },
 	{ "config", FUZZ_ANY | FUZZ_BESIDE, config },
 	{ "any ioctl", FUZZ_ANY | FUZZ_BESIDE, any_ioctl },
 };

@@ -155,7 +155,7 @@ static void ring_move(struct fuzz *f, const struct vhost *v, struct prng *p)
 	struct blk *b = &f->e->b;
 	unsigned int q = fuzz_queue(f, p);
 	const struct ring *r = &b->rings[q];
-	uint64_t off = f->e->opts.name ? 0 : (uintptr_t)b->mem.va - b->mem.iova;
+	uint64_t off = f->e->opts.name || f->e->opts.iotlb ? 0 : (uintptr_t)b->mem.va - b->mem.iova;
 
 	vhost_set_vring_addr(v, q, fuzz_ring_address(f, p, r->desc_iova + off),
 			     fuzz_ring_address(f, p, r->avail_iova + off),

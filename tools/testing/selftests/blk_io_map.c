@@ -221,7 +221,10 @@ static int map_scattered_rings(void *ctx)
 	return 0;
 }
 
-/* Moves ring 0 to pages of its own: descriptors and available ring, and the used ring. */
+/*
+ * Moves ring 0 to pages of its own: what the device reads, and what it writes. In a packed ring it
+ * writes to the descriptors as well.
+ */
 static void move_ring(struct env *e, size_t *readonly_start, size_t *readonly_len)
 {
 	struct gmem *m = &e->b.mem;
@@ -229,7 +232,7 @@ static void move_ring(struct env *e, size_t *readonly_start, size_t *readonly_le
 
 	r->desc = gmem_alloc(m, r->num * sizeof(*r->desc), PAGE);
 	r->avail = gmem_alloc(m, sizeof(*r->avail) + (r->num + 1) * 2, PAGE);
-	*readonly_start = (uint8_t *)r->desc - m->va;
+	*readonly_start = (uint8_t *)(r->packed ? (void *)r->avail : r->desc) - m->va;
 	r->used = gmem_alloc(m, sizeof(*r->used) + r->num * sizeof(struct vring_used_elem) + 2,
 			     PAGE);
 	*readonly_len = (uint8_t *)r->used - m->va - *readonly_start;

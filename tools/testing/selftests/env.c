@@ -25,11 +25,14 @@ static const struct option options[] = {
 	{ "num", required_argument, NULL, 'n' },
 	{ "readonly", no_argument, NULL, 'r' },
 	{ "slow", no_argument, NULL, 'w' },
+	{ "iotlb", no_argument, NULL, 'I' },
 	{ "only", required_argument, NULL, 'o' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "rounds", required_argument, NULL, 'R' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "record", required_argument, NULL, 'c' },
+	{ "packed", no_argument, NULL, 'p' },
+	{ "in-order", no_argument, NULL, 'O' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -37,7 +40,8 @@ static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --dev NAME | --node PATH --store PATH [--back PATH] [--mem va|pa]\n"
-		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--only TEST]\n"
+		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--iotlb]\n"
+		"       [--only TEST] [--packed] [--in-order]\n"
 		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n",
 		program);
 	exit(2);
@@ -94,6 +98,9 @@ void env_parse(struct env *e, int argc, char **argv)
 		case 'w':
 			e->slow = true;
 			break;
+		case 'I':
+			e->opts.iotlb = true;
+			break;
 		case 'o':
 			e->only = optarg;
 			break;
@@ -108,6 +115,12 @@ void env_parse(struct env *e, int argc, char **argv)
 			break;
 		case 'c':
 			e->record = optarg;
+			break;
+		case 'p':
+			e->opts.with |= BIT(VIRTIO_F_RING_PACKED);
+			break;
+		case 'O':
+			e->opts.with |= BIT(VIRTIO_F_IN_ORDER);
 			break;
 		default:
 			die_of_usage(argv[0]);

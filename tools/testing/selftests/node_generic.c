@@ -9,7 +9,7 @@
 #include "proc.h"
 
 #define REGIONS_MAX	512u
-#define OFFERED_NOT	(BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_BLK_F_SCSI) | BIT(63))
+#define OFFERED_NOT	(BIT(VIRTIO_BLK_F_SCSI) | BIT(63))
 
 #define REGION(gpa, size, va)						\
 	((struct vhost_memory_region){ .guest_phys_addr = (gpa), .memory_size = (size),	\
@@ -40,6 +40,7 @@ static int owner_none(void *ctx)
 
 	EXPECT(e, -EPERM, VHOST_RESET_OWNER, NULL);
 	EXPECT(e, -EPERM, VHOST_SET_FEATURES, &features);
+	EXPECT(e, -EPERM, VHOST_SET_FEATURES_ARRAY, &features);
 	EXPECT(e, -EPERM, VHOST_SET_MEM_TABLE, &mem);
 	EXPECT(e, -EPERM, VHOST_SET_VRING_NUM, &s);
 	EXPECT(e, -EPERM, VHOST_GET_VRING_BASE, &s);
@@ -49,6 +50,8 @@ static int owner_none(void *ctx)
 	/* What a VMM asks before it makes up its mind. */
 	EXPECT(e, 0, VHOST_GET_FEATURES, &features);
 	EXPECT(e, 0, VHOST_GET_BACKEND_FEATURES, &features);
+	features = 0;
+	EXPECT(e, 0, VHOST_GET_FEATURES_ARRAY, &features);
 	return 0;
 }
 
@@ -115,6 +118,108 @@ static int features_values(void *ctx)
 	return 0;
 }
 
+#define WORDS_MAX	512u
+
+struct words {
+	uint64_t count;
+	uint64_t word[WORDS_MAX + 2];
+};
+
+static void words_set(struct words *w, uint64_t count, uint64_t first)
+{
+	memset(w, 0, sizeof(*w));
+	w->count = count;
+	w->word[0] = first;
+}
+
+/* As many words as were asked for, and not one more. */
+static int features_array_get(void *ctx)
+{
+	static const uint64_t counts[] = { 0, 1, 2, 4, WORDS_MAX };
+	static struct words w;
+	struct env *e = ctx;
+	unsigned int i, n;
+	uint64_t offered;
+
+	EXPECT(e, 0, VHOST_GET_FEATURES, &offered);
+	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		memset(&w, 0xff, sizeof(w));
+		w.count = counts[i];
+		EXPECT(e, 0, VHOST_GET_FEATURES_ARRAY, &w);
+		CHECK_EQ(w.count, counts[i]);
+		for (n = 0; n < counts[i]; n++)
+			CHECK_EQ(w.word[n], n ? 0 : offered);
+		CHECK_EQ(w.word[n], ~0ull);
+	}
+	w.count = WORDS_MAX + 1;
+	EXPECT(e, -E2BIG, VHOST_GET_FEATURES_ARRAY, &w);
+	w.count = ~0ull;
+	EXPECT(e, -E2BIG, VHOST_GET_FEATURES_ARRAY, &w);
+	w.count = 1ull << 61;
+	EXPECT(e, -E2BIG, VHOST_GET_FEATURES_ARRAY, &w);
+	return 0;
+}
+
+static int features_array_set(void *ctx)
+{
+	static struct words w;
+	uint64_t offered = 0;
+	struct env *e = ctx;
+	unsigned int bit;
+
+	EXPECT(e, 0, VHOST_SET_OWNER, NULL);
+	EXPECT(e, 0, VHOST_GET_FEATURES, &offered);
+	for (bit = 0; bit < 64; bit++) {
+		words_set(&w, 1 + bit % 4, BIT(bit));
+		EXPECT(e, offered & BIT(bit) ? 0 : -EOPNOTSUPP, VHOST_SET_FEATURES_ARRAY, &w);
+	}
+	for (bit = 64; bit < WORDS_MAX * 64; bit += 67) {
+		words_set(&w, bit / 64, offered);
+		w.word[bit / 64] = BIT(bit % 64);
+		EXPECT(e, 0, VHOST_SET_FEATURES_ARRAY, &w);
+		w.count++;
+		EXPECT(e, -EOPNOTSUPP, VHOST_SET_FEATURES_ARRAY, &w);
+	}
+	words_set(&w, 0, ~0ull);
+	EXPECT(e, 0, VHOST_SET_FEATURES_ARRAY, &w);
+	words_set(&w, WORDS_MAX + 1, 0);
+	EXPECT(e, -E2BIG, VHOST_SET_FEATURES_ARRAY, &w);
+	w.count = ~0ull;
+	EXPECT(e, -E2BIG, VHOST_SET_FEATURES_ARRAY, &w);
+	return 0;
+}
+
+/* The array ends where nothing is mapped. */
+static int features_array_cut_off(void *ctx)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
+	struct env *e = ctx;
+	uint64_t *words;
+	uint64_t count;
+
+	CHECK(p != MAP_FAILED, "out of memory");
+	CHECK_EQ(munmap(p + page, page), 0);
+	EXPECT(e, 0, VHOST_SET_OWNER, NULL);
+	words = (uint64_t *)(p + page) - 3;
+	for (count = 0; count < 5; count++) {
+		int want = count > 2 ? -EFAULT : 0;
+
+		words[0] = count;
+		EXPECT(e, want, VHOST_GET_FEATURES_ARRAY, words);
+		words[0] = count;
+		EXPECT(e, want, VHOST_SET_FEATURES_ARRAY, words);
+	}
+	words[2] = 0;
+	EXPECT(e, 0, VHOST_GET_FEATURES_ARRAY, &words[2]);
+	words[2] = 1;
+	EXPECT(e, -EFAULT, VHOST_GET_FEATURES_ARRAY, &words[2]);
+	EXPECT(e, -EFAULT, VHOST_SET_FEATURES_ARRAY, &words[2]);
+	munmap(p, page);
+	return 0;
+}
+
 static int backend_features(void *ctx)
 {
 	uint64_t offered = 1, f;
@@ -137,7 +242,8 @@ static int pointers_bad(void *ctx)
 		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
 		VHOST_BLK_SET_BACKEND, VHOST_BLK_SET_SERIAL, VHOST_SET_NWORKERS,
 		VHOST_VDPA_GET_CONFIG, VHOST_VDPA_SET_CONFIG, VHOST_VDPA_GET_CONFIG_SIZE,
-		VHOST_VDPA_SET_CONFIG_CALL,
+		VHOST_VDPA_SET_CONFIG_CALL, VHOST_GET_FEATURES_ARRAY, VHOST_SET_FEATURES_ARRAY,
+		VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
 	};
 	void *const pointers[] = { NULL, (void *)8, (void *)KERNEL_ADDRESS, (void *)-1L };
 	struct env *e = ctx;
@@ -259,6 +365,9 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(owner_twice),
 	KTAP_TEST(owner_forked),
 	KTAP_TEST(features_values),
+	KTAP_TEST(features_array_get),
+	KTAP_TEST(features_array_set),
+	KTAP_TEST(features_array_cut_off),
 	KTAP_TEST(backend_features),
 	KTAP_TEST(pointers_bad),
 	KTAP_TEST(calls_unknown),

@@ -34,7 +34,10 @@ static void random_call(struct caller *c)
 		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
 		VHOST_SET_VRING_ERR, VHOST_BLK_SET_BACKEND, VHOST_BLK_SET_SERIAL,
 		VHOST_SET_NWORKERS, VHOST_VDPA_GET_CONFIG, VHOST_VDPA_SET_CONFIG,
-		VHOST_VDPA_SET_CONFIG_CALL, VHOST_RESET_OWNER,
+		VHOST_VDPA_SET_CONFIG_CALL, VHOST_RESET_OWNER, VHOST_NEW_WORKER,
+		VHOST_FREE_WORKER, VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER,
+		VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
+		VHOST_GET_FEATURES_ARRAY, VHOST_SET_FEATURES_ARRAY,
 	};
 	struct env *e = c->e;
 	union {
@@ -50,6 +53,10 @@ static void random_call(struct caller *c)
 	for (i = 0; i < 16; i++)
 		arg.raw[i] = prng_next(&c->prng);
 	arg.state.index = prng_range(&c->prng, 0, e->b.nqueues);
+	if (request == VHOST_GET_FEATURES_ARRAY || request == VHOST_SET_FEATURES_ARRAY)
+		arg.raw[0] = prng_range(&c->prng, 0, 15);
+	if (request == VHOST_ATTACH_VRING_WORKER || request == VHOST_SET_VRING_BUSYLOOP_TIMEOUT)
+		arg.state.num = prng_range(&c->prng, 0, 15);
 	if (request == VHOST_SET_VRING_NUM || request == VHOST_SET_VRING_BASE)
 		arg.state.num = prng_range(&c->prng, 0, 512);
 	if (_IOC_SIZE(request) == sizeof(arg.file))

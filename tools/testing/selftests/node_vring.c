@@ -72,7 +72,9 @@ static int vring_addr(void *ctx)
 		int want;
 	} cases[] = {
 		{ { .desc_user_addr = 0x10, .avail_user_addr = 2, .used_user_addr = 4 }, 0 },
-		{ { .flags = 1 << VHOST_VRING_F_LOG }, -EOPNOTSUPP },
+		{ { .flags = 1 << VHOST_VRING_F_LOG, .log_guest_addr = 4 }, 0 },
+		{ { .flags = 1 << VHOST_VRING_F_LOG, .log_guest_addr = 2 }, -EINVAL },
+		{ { .flags = 2 }, -EOPNOTSUPP },
 		{ { .flags = 0x80000000 }, -EOPNOTSUPP },
 		{ { .desc_user_addr = 8 }, -EINVAL },
 		{ { .avail_user_addr = 1 }, -EINVAL },

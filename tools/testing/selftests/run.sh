@@ -17,7 +17,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
-VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
+VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	bad_va bad_pa bad_4k bad_slow scribble_va scribble_pa scribble_checked
 	lifecycle_va lifecycle_pa faults_va faults_pa
 	range_va range_pa range_none range_written file_va file_pa file_xfs file_tmpfs
@@ -25,13 +25,15 @@ VDPA="io_va io_pa io_4k io_small_ring io_large_ring io_many_queues io_readonly
 	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
 	zone_va zone_pa scale netlink configfs loop fuzz_va fuzz_pa"
 # What a kernel without vDPA has as well.
-NODE="node node_io node_io_small_ring node_readonly node_bad node_scribble node_fuzz node_range
+NODE="node node_worker node_cve node_io node_io_packed node_io_order node_io_packed_order
+	node_io_small_ring node_readonly node_bad node_scribble node_fuzz node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
 	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
 	race_control_raid race_control_nvme
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
+	node_iotlb node_iotlb_slow node_iotlb_io node_dirty
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop node_nbd"
 SIZE_MIB=96 SLOW_MS=300
@@ -87,6 +89,14 @@ part_io_va() {
 
 part_io_pa() {
 	on_disk pa blk_io --serial "$SERIAL" -- queues=4
+}
+
+part_io_packed_va() {
+	on_disk va blk_io --packed -- queues=2
+}
+
+part_io_packed_pa() {
+	on_disk pa blk_io --packed --in-order -- queues=2
 }
 
 part_io_4k() {
@@ -189,12 +199,54 @@ part_node() {
 	on_node node
 }
 
+# Requests are in flight for a while, and end in an interrupt of a timer.
+part_node_worker() {
+	store_make nulltest "$SIZE_MIB" irqmode=2 completion_nsec=100000 || return
+	STORE=/dev/nulltest BACK=/dev/nulltest
+	store_node worker
+}
+
+part_node_cve() {
+	on_node cve
+}
+
+part_node_iotlb() {
+	on_node iotlb
+}
+
+part_node_iotlb_io() {
+	on_node blk_io --iotlb --serial "$SERIAL"
+}
+
+# What is unmapped while the store has it.
+part_node_iotlb_slow() {
+	store_make nulltest "$SIZE_MIB" && slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
+	STORE=/dev/mapper/slowtest BACK=/dev/nulltest
+	store_node iotlb --slow --only slow
+}
+
+part_node_dirty() {
+	on_node dirty
+}
+
 part_node_netlink() {
 	on_node netlink
 }
 
 part_node_io() {
 	on_node blk_io --serial "$SERIAL"
+}
+
+part_node_io_packed() {
+	on_node blk_io --packed
+}
+
+part_node_io_order() {
+	on_node blk_io --in-order
+}
+
+part_node_io_packed_order() {
+	on_node blk_io --packed --in-order
 }
 
 part_node_io_small_ring() {

@@ -80,10 +80,19 @@ static void scribble_desc(struct scribbler *s, struct prng *p, struct vring_desc
 						       prng_next(p));
 }
 
+static void scribble_bytes(struct prng *p, void *buf, size_t len)
+{
+	((uint8_t *)buf)[prng_range(p, 0, len - 1)] = prng_next(p);
+}
+
 static void scribble_avail(struct scribbler *s, struct prng *p, struct ring *r)
 {
 	uint16_t value = prng_chance(p, 90) ? prng_range(p, 0, r->num) : prng_next(p);
 
+	if (r->packed) {
+		scribble_bytes(p, r->driver_event, sizeof(*r->driver_event));
+		return;
+	}
 	switch (prng_range(p, 0, 5)) {
 	case 0:
 		r->avail->flags = htole16(prng_range(p, 0, 3));
@@ -99,11 +108,6 @@ static void scribble_avail(struct scribbler *s, struct prng *p, struct ring *r)
 	default:
 		r->avail->ring[prng_range(p, 0, r->num - 1)] = htole16(value);
 	}
-}
-
-static void scribble_bytes(struct prng *p, void *buf, size_t len)
-{
-	((uint8_t *)buf)[prng_range(p, 0, len - 1)] = prng_next(p);
 }
 
 static void scribble_header(struct scribbler *s, struct prng *p)
@@ -136,7 +140,8 @@ void scribble_stroke(struct scribbler *s, struct prng *p)
 	else if (target == TARGET_HEADER)
 		scribble_header(s, p);
 	else
-		scribble_bytes(p, r->used, 4 + 8 * r->num + 2);
+		scribble_bytes(p, r->used, r->packed ? sizeof(*r->device_event) :
+			       (size_t)4 + 8 * r->num + 2);
 }
 
 static void *scribble_thread(void *arg)

@@ -206,10 +206,10 @@ static void scribble_check_chain(struct pvtest_ring *d, const struct pvring_chai
 	unsigned int i;
 
 	KUNIT_ASSERT_LT(d->test, c->head, d->ring.num);
-	KUNIT_ASSERT_TRUE(d->test, test_bit(c->head, d->ring.popped));
+	KUNIT_ASSERT_TRUE(d->test, d->ring.slot[c->head]);
 	KUNIT_ASSERT_LE(d->test, c->hdr_len, d->ring.limits.hdr_len);
 	KUNIT_ASSERT_TRUE(d->test, c->seg >= d->batch->seg &&
-			  c->seg + c->nout + c->nin <= d->batch->seg + d->batch->nseg);
+			  c->seg + c->nout + c->nin <= d->batch->seg + d->batch->max_seg);
 	for (i = 0; i < c->nout + c->nin; i++) {
 		scribble_check_piece(d, &c->seg[i],
 				     i < c->nout ? PVMEM_READ : PVMEM_WRITE);
@@ -239,7 +239,7 @@ static void scribble_reset(struct pvtest_ring *d)
 	u16 i;
 
 	for (i = 0; i < d->ring.num; i++)
-		if (test_bit(i, d->ring.popped))
+		if (d->ring.slot[i])
 			pvring_forget(&d->ring, i);
 	KUNIT_ASSERT_EQ(d->test, d->ring.inflight, 0);
 	pvring_publish(&d->ring);

@@ -27,15 +27,6 @@ static bool model_is_packed(const struct model *m)
 	return m->cfg.format == PVRING_PACKED;
 }
 
-static bool model_in_order(const struct model *m)
-{
-#ifdef FUZZ_IN_ORDER
-	return m->cfg.in_order;
-#else
-	return false;
-#endif
-}
-
 void model_init(struct model *m, struct world *w, const struct pvring_config *cfg)
 {
 	memset(m, 0, offsetof(struct model, chain));
@@ -238,7 +229,7 @@ u16 model_complete(struct model *m, unsigned int nr, u32 len)
 		nr -= !u->done;
 	head = u->head;
 	u->len = len;
-	if (!model_in_order(m)) {
+	if (!m->cfg.in_order) {
 		model_end_flight(m, u - m->flight);
 		return head;
 	}

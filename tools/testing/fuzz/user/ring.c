@@ -47,6 +47,7 @@ static void fuzz_read_config(struct fuzz_input *in, struct pvring_config *cfg)
 		.kind = PVMEM_KERN,
 		.event_idx = bits & 2,
 		.indirect = bits & 4,
+		.in_order = bits & 8,
 		.num = 1 << (num & 7),
 		.limits = {
 			.max_desc = 1 + fuzz_u8(in) % MODEL_DESC_MAX,
@@ -54,9 +55,6 @@ static void fuzz_read_config(struct fuzz_input *in, struct pvring_config *cfg)
 			.hdr_len = fuzz_u8(in) % (PVRING_HDR_MAX + 1),
 		},
 	};
-#ifdef FUZZ_IN_ORDER
-	cfg->in_order = bits & 8;
-#endif
 	if (bits & 1)
 		cfg->num = 1 + num % MODEL_NUM_MAX;
 }
@@ -197,6 +195,9 @@ static void fuzz_check_position(struct fuzz_ring *f)
 {
 	struct pvring_state state;
 
+	/* Counts of descriptors share a word with IDs, which alone are the driver's. */
+	fuzz_untaint(&f->r.last_avail, sizeof(f->r.last_avail));
+	fuzz_untaint(&f->r.next_used, sizeof(f->r.next_used));
 	pvring_get_state(&f->r, &state);
 	f->m.avail = state.avail_idx;
 	f->m.avail_wrap = state.avail_wrap;

@@ -57,6 +57,11 @@ void fuzz_taint(const volatile void *from, void *val, size_t len)
 	dfsan_set_label(TAINT_GUEST, val, len);
 }
 
+void fuzz_untaint(void *val, size_t len)
+{
+	dfsan_set_label(0, val, len);
+}
+
 static void taint_run(const char *path)
 {
 	static uint8_t data[TAINT_INPUT_MAX];

@@ -10,8 +10,10 @@ void fuzz_has_read(const volatile void *p, size_t len);
 /* Marks @val, which was read at @from, as the driver's. */
 #ifdef FUZZ_TAINT
 void fuzz_taint(const volatile void *from, void *val, size_t len);
+void fuzz_untaint(void *val, size_t len);
 #else
 #define fuzz_taint(from, val, len)	((void)0)
+#define fuzz_untaint(val, len)		((void)0)
 #endif
 
 /* What is read twice need not be the same the second time. */

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _PVIO_VHOST_RING_PACKED_H
+#define _PVIO_VHOST_RING_PACKED_H
+
+/*
+ * The packed virtqueue (virtio 1.4, 2.8), as one inline core like that of the
+ * split one. The driver names its buffers as it likes; inside a chain has a head
+ * all the same, by which a backend finds what it keeps of it.
+ */
+
+#include "ring_chain.h"
+
+#define PVPACKED_F_AVAIL	0x0080
+#define PVPACKED_F_USED		0x8000
+
+#define PVPACKED_EVENT_SIZE	4
+#define PVPACKED_EVENT_ENABLE	0x0
+#define PVPACKED_EVENT_DISABLE	0x1
+#define PVPACKED_EVENT_DESC	0x2
+#define PVPACKED_EVENT_FLAGS	0x3
+#define PVPACKED_WRAP		0x8000
+
+/* Length and ID in a descriptor's last eight bytes; flags follow. */
+#define PVPACKED_REST_MASK	0xffffffffffffULL
+
+static __always_inline size_t pvpacked_desc_size(unsigned int num)
+{
+	return PVDESC_SIZE * num;
+}
+
+static __always_inline size_t pvpacked_event_size(unsigned int num)
+{
+	return PVPACKED_EVENT_SIZE;
+}
+
+static __always_inline u16 pvpacked_id(u64 rest)
+{
+	return rest >> 32;
+}
+
+/*
+ * Copies the descriptors of up to @max chains, and their IDs. A descriptor's
+ * flags come with its length and ID in one load; a machine without loads of 64
+ * bits has no packed rings here. Returns the number of chains.
+ */
+static __always_inline int pvpacked_read(struct pvring *r,
+					 struct pvring_batch *b,
+					 unsigned int max,
+					 const enum pvmem_kind kind)
+{
+	const size_t size = pvpacked_desc_size(r->num);
+	const unsigned long ring = r->desc, stop = ring + size;
+	const struct pvring_raw *end = b->raw + b->max_raw, *first;
+	unsigned long d = ring + PVDESC_SIZE * (unsigned long)r->last_avail;
+	const unsigned int max_desc = r->limits.max_desc;
+	struct pvring_raw *raw = b->raw;
+	u16 want = r->avail_flags;
+	unsigned int i;
+	u64 rest;
+
+	if (unlikely(!pvring_span_read(kind, ring, size)))
+		return pvring_fault(r, ring, size, false);
+
+	for (i = 0; i < max; i++) {
+		first = raw;
+		do {
+			if (unlikely(raw == end))
+				goto end;
+			pvring_get(kind, raw->rest, __le64, d + 8, fault);
+			rest = le64_to_cpu(raw->rest);
+			if (raw == first &&
+			    ((rest >> 48) & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) != want)
+				goto end;
+
+			/* Flags before all else; pairs with the driver's barrier. */
+			smp_rmb();
+			pvring_get(kind, raw->addr, __le64, d, fault);
+			raw++;
+			d += PVDESC_SIZE;
+			if (unlikely(d == stop)) {
+				d = ring;
+				want ^= PVPACKED_F_AVAIL | PVPACKED_F_USED;
+			}
+		} while ((pvdesc_flags(rest, PVRING_PACKED) & PVDESC_F_NEXT) &&
+			 raw - first <= max_desc);
+		b->count[i] = raw - first;
+		b->heads[i] = pvpacked_id(rest);
+	}
+end:
+	pvring_span_read_end(kind);
+	return i;
+
+fault:
+	pvring_span_read_end(kind);
+	return pvring_fault(r, ring, size, false);
+}
+
+u16 pvpacked_find_head(struct pvring *r);
+
+/* The ID makes the head, unless the driver has one like it in flight. */
+static __always_inline u16 pvpacked_head(struct pvring *r, u16 id)
+{
+	if (likely(id < r->num)) {
+		id = array_index_nospec(id, r->num);
+		if (likely(!r->slot[id]))
+			return id;
+	}
+	return pvpacked_find_head(r);
+}
+
+static __always_inline void pvpacked_advance(u16 *idx, u16 *flags, u16 num,
+					     unsigned int n)
+{
+	unsigned int next = *idx + n;
+
+	if (next >= num) {
+		next -= num;
+		*flags ^= PVPACKED_F_AVAIL | PVPACKED_F_USED;
+	}
+	*idx = next;
+}
+
+static __always_inline int pvpacked_pop(struct pvring *r,
+					const struct pvmem_table *t,
+					struct pvring_batch *b, unsigned int max,
+					const enum pvmem_kind kind)
+{
+	struct pvchain_cursor cur = { b->seg, b->seg + b->max_seg };
+	int room = r->num - r->taken, n, i, err = 0;
+	const struct pvring_raw *raw = b->raw;
+	struct pvring_chain *c = b->chain;
+
+	b->n = 0;
+
+	n = pvpacked_read(r, b, max, kind);
+	if (n <= 0)
+		return n;
+
+	pvchain_see_table(b, t);
+	for (i = 0; i < n; i++, c++) {
+		u16 ndesc = b->count[i], id = b->heads[i];
+
+		err = pvchain_build(r, t, b, &cur, c, raw, ndesc, kind,
+				    PVRING_PACKED);
+		if (unlikely(err))
+			break;
+		room -= ndesc;
+		if (unlikely(room < 0)) {
+			err = r->npending ? 0 :
+			      pvring_broken(r, "more descriptors than the queue has room for");
+			break;
+		}
+		c->head = pvpacked_head(r, id);
+		r->slot[c->head] = PVRING_SLOT(id, ndesc);
+		raw += ndesc;
+	}
+
+	/* What is wrong with the next chain is found again at its own turn. */
+	if (unlikely(!i))
+		return pvchain_refused(r, err);
+
+	b->n = i;
+	r->taken += raw - b->raw;
+	pvpacked_advance(&r->last_avail, &r->avail_flags, r->num, raw - b->raw);
+	return i;
+}
+
+/* The last eight bytes of a used descriptor; what has no length was not written. */
+static __always_inline __le64 pvpacked_used(u64 word, u16 flags)
+{
+	flags |= PVRING_WORD_LEN(word) ? PVDESC_F_WRITE : 0;
+	return cpu_to_le64((word & PVPACKED_REST_MASK) | (u64)flags << 48);
+}
+
+/*
+ * The driver takes used descriptors one after the other: the first one is
+ * written last, so that it finds all of them.
+ */
+static __always_inline int pvpacked_publish(struct pvring *r,
+					    const enum pvmem_kind kind)
+{
+	const size_t size = pvpacked_desc_size(r->num);
+	const unsigned long ring = r->desc;
+	u16 next = r->next_used, flags = r->used_flags, first_flags = flags, i;
+	unsigned long first = ring + PVDESC_SIZE * (unsigned long)next + 8;
+	unsigned int ndesc = 0;
+	u64 word;
+
+	if (unlikely(!pvring_span_write(kind, ring, size)))
+		return pvring_fault(r, ring, size, true);
+
+	for (i = 0; i < r->npending; i++) {
+		word = r->pending[i];
+		if (i)
+			pvring_put(kind, pvpacked_used(word, flags), __le64,
+				   ring + PVDESC_SIZE * (unsigned long)next + 8,
+				   fault);
+		ndesc += PVRING_WORD_NDESC(word);
+		pvpacked_advance(&next, &flags, r->num, PVRING_WORD_NDESC(word));
+	}
+
+	/* All others before the first; pairs with the driver's barrier. */
+	smp_wmb();
+	pvring_put(kind, pvpacked_used(r->pending[0], first_flags), __le64,
+		   first, fault);
+	pvring_span_write_end(kind);
+
+	r->next_used = next;
+	r->used_flags = flags;
+	r->since += ndesc;
+	r->taken -= ndesc;
+	r->npending = 0;
+	return 0;
+
+fault:
+	pvring_span_write_end(kind);
+	return pvring_fault(r, ring, size, true);
+}
+
+/* Descriptors up to the end of the ring, and those from its beginning. */
+static __always_inline unsigned int
+pvpacked_published(const struct pvring *r, struct pvring_span *span)
+{
+	u32 first = r->next_used, before = r->num - first, n = 0;
+	unsigned int i;
+
+	for (i = 0; i < r->npending; i++)
+		n += PVRING_WORD_NDESC(r->pending[i]);
+	span[0] = (struct pvring_span) {
+		PVRING_AREA_DESC, PVDESC_SIZE * first,
+		PVDESC_SIZE * min(n, before)
+	};
+	if (n <= before)
+		return 1;
+	span[1] = (struct pvring_span) {
+		PVRING_AREA_DESC, 0, PVDESC_SIZE * (n - before)
+	};
+	return 2;
+}
+
+static __always_inline unsigned int
+pvpacked_kicks_written(const struct pvring *r, bool enable,
+		       struct pvring_span *span)
+{
+	if (enable ? !r->event_idx && !r->kicks_off :
+		     r->event_idx || r->kicks_off)
+		return 0;
+
+	*span = (struct pvring_span) {
+		PVRING_AREA_DEVICE, 0, PVPACKED_EVENT_SIZE
+	};
+	return 1;
+}
+
+/* Reads the driver area, where and flags, at once. */
+static __always_inline int pvpacked_driver_event(struct pvring *r, u32 *wish,
+						 const enum pvmem_kind kind)
+{
+	const unsigned long addr = r->driver;
+	__le32 v;
+
+	if (unlikely(!pvring_span_read(kind, addr, PVPACKED_EVENT_SIZE)))
+		return pvring_fault(r, addr, PVPACKED_EVENT_SIZE, false);
+	pvring_get(kind, v, __le32, addr, fault);
+	pvring_span_read_end(kind);
+	*wish = le32_to_cpu(v);
+	return 0;
+
+fault:
+	pvring_span_read_end(kind);
+	return pvring_fault(r, addr, PVPACKED_EVENT_SIZE, false);
+}
+
+static __always_inline int pvpacked_notify_needed(struct pvring *r,
+						  const enum pvmem_kind kind)
+{
+	u16 new = r->next_used, flags, at, event;
+	u32 wish;
+	bool passed;
+	int err;
+
+	/*
+	 * The used descriptors before the driver's wish; pairs with the barrier
+	 * between its wish and its look at the next used descriptor.
+	 */
+	smp_mb();
+
+	err = pvpacked_driver_event(r, &wish, kind);
+	if (unlikely(err))
+		return err;
+	flags = (wish >> 16) & PVPACKED_EVENT_FLAGS;
+	if (flags != PVPACKED_EVENT_DESC || !r->event_idx)
+		return flags != PVPACKED_EVENT_DISABLE;
+
+	/* As seen from the next descriptor, what is of the last round is behind. */
+	at = wish;
+	event = at & ~PVPACKED_WRAP;
+	if (!(at & PVPACKED_WRAP) != !r->used_flags)
+		event -= r->num;
+	passed = !r->signalled_valid || r->since > r->num ||
+		 pvring_passed(event, new, new - r->since);
+	r->signalled_valid = true;
+	r->since = 0;
+	return passed;
+}
+
+/* Writes the device area, where and flags, at once. */
+static __always_inline int pvpacked_device_event(struct pvring *r, u16 at,
+						 u16 flags,
+						 const enum pvmem_kind kind)
+{
+	const unsigned long addr = r->device;
+
+	if (unlikely(!pvring_span_write(kind, addr, PVPACKED_EVENT_SIZE)))
+		return pvring_fault(r, addr, PVPACKED_EVENT_SIZE, true);
+	pvring_put(kind, cpu_to_le32(at | (u32)flags << 16), __le32, addr, fault);
+	pvring_span_write_end(kind);
+	return 0;
+
+fault:
+	pvring_span_write_end(kind);
+	return pvring_fault(r, addr, PVPACKED_EVENT_SIZE, true);
+}
+
+static __always_inline int pvpacked_kicks_disable(struct pvring *r,
+						  const enum pvmem_kind kind)
+{
+	int err;
+
+	/* With an event index the driver stays silent until it passes it. */
+	if (r->event_idx || r->kicks_off)
+		return 0;
+
+	err = pvpacked_device_event(r, 0, PVPACKED_EVENT_DISABLE, kind);
+	if (!err)
+		r->kicks_off = true;
+	return err;
+}
+
+/* Returns 1 when the next descriptor is available. */
+static __always_inline int pvpacked_ready(struct pvring *r,
+					  const enum pvmem_kind kind)
+{
+	const unsigned long addr = r->desc +
+		PVDESC_SIZE * (unsigned long)r->last_avail + 14;
+	__le16 v;
+
+	if (unlikely(!pvring_span_read(kind, addr, 2)))
+		return pvring_fault(r, addr, 2, false);
+	pvring_get(kind, v, __le16, addr, fault);
+	pvring_span_read_end(kind);
+	return (le16_to_cpu(v) & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) ==
+	       r->avail_flags;
+
+fault:
+	pvring_span_read_end(kind);
+	return pvring_fault(r, addr, 2, false);
+}
+
+static __always_inline int pvpacked_kicks_enable(struct pvring *r,
+						 const enum pvmem_kind kind)
+{
+	u16 wrap = r->avail_flags & PVPACKED_F_AVAIL ? PVPACKED_WRAP : 0;
+	int err = 0;
+
+	if (r->event_idx)
+		err = pvpacked_device_event(r, r->last_avail | wrap,
+					    PVPACKED_EVENT_DESC, kind);
+	else if (r->kicks_off)
+		err = pvpacked_device_event(r, 0, PVPACKED_EVENT_ENABLE, kind);
+	if (unlikely(err))
+		return err;
+	r->kicks_off = false;
+
+	/*
+	 * Our wish before the descriptor; pairs with the barrier between the
+	 * driver's descriptor and its look at our wish.
+	 */
+	smp_mb();
+
+	return pvpacked_ready(r, kind);
+}
+
+#endif

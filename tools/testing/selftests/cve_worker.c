@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Threads and events that came to their end too early, or too late. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "cve.h"
+#include "proc.h"
+
+static void kick_again(void *arg)
+{
+	eventfd_write(*(int *)arg, 1);
+}
+
+/*
+ * Something was freed while others could still find it. Here a queue is kicked all the time while
+ * its device is closed; the event outlives it.
+ */
+static int cve_2018_14625(void *ctx)
+{
+	struct env *e = ctx;
+	unsigned int i;
+
+	for (i = 0; i < e->rounds * 2; i++) {
+		struct cve_thread *t;
+		int kick;
+
+		CHECK_OK(blk_open(&e->b, &e->opts));
+		CHECK_OK(blk_start(&e->b));
+		kick = dup(e->b.rings[0].kick_fd);
+		t = cve_thread_start(kick_again, &kick);
+		CHECK_PASS(env_verify_queue(e, 0, 1024));
+		blk_close(&e->b);
+		cve_thread_stop(t);
+		close(kick);
+	}
+	return 0;
+}
+
+static unsigned int threads_in(const char *process)
+{
+	char path[300], comm[32];
+	unsigned int n = 0;
+	struct dirent *d;
+	DIR *dir;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", process);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/task/%s/comm", process, d->d_name);
+		f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (!f)
+			continue;
+		if (fgets(comm, sizeof(comm), f) && comm[0] == 'p' && comm[1] == 'v' &&
+		    strstr(comm, "-vhost-blk"))
+			n++;
+		fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* Workers of all disks on nodes, whoever's threads they are. */
+static unsigned int worker_threads(void)
+{
+	struct dirent *d;
+	unsigned int n = 0;
+	DIR *dir = opendir("/proc");
+
+	while (dir && (d = readdir(dir)))
+		if (d->d_name[0] >= '0' && d->d_name[0] <= '9')
+			n += threads_in(d->d_name);
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static int owner_reads(struct env *e, void *arg)
+{
+	int fd = *(int *)arg;
+	uint8_t *buf;
+	unsigned int i;
+
+	CHECK_OK(blk_adopt(&e->b, &e->opts, fd));
+	CHECK_OK(blk_start(&e->b));
+	buf = gmem_alloc(&e->b.mem, CVE_LEN, CVE_LEN);
+	for (i = 0; ; i++)
+		CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_IN, i % 1024 * 8, buf, CVE_LEN),
+			 VIRTIO_BLK_S_OK);
+}
+
+/*
+ * The worker of an owner that was killed stayed for as long as somebody had the device. Here we
+ * have it, and its threads end; the device can have another owner.
+ */
+static int cve_2024_42135(void *ctx)
+{
+	struct env *e = ctx;
+	unsigned int i, ms;
+
+	for (i = 0; i < e->rounds / 4 + 1; i++) {
+		int fd = open(e->opts.node, O_RDWR | O_CLOEXEC);
+		pid_t owner;
+
+		CHECK(fd >= 0, "%s", e->opts.node);
+		CHECK_EQ(worker_threads(), 0);
+		owner = proc_run(owner_reads, e, &fd);
+		for (ms = 0; !worker_threads() && ms < BLK_HANG_LIMIT_MS; ms++)
+			usleep(1000);
+		CHECK(worker_threads(), "there is no worker");
+		usleep(10000);
+		CHECK(proc_kill(owner), "the owner does not die");
+		for (ms = 0; worker_threads() && ms < BLK_HANG_LIMIT_MS; ms++)
+			usleep(1000);
+		CHECK_EQ(worker_threads(), 0);
+
+		e->b.v.fd = fd;
+		CHECK_EQ(vhost_ioctl(&e->b.v, VHOST_SET_OWNER, NULL), -EBUSY);
+		close(fd);
+	}
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	CHECK_OK(blk_start(&e->b));
+	CHECK_PASS(env_verify(e));
+	blk_close(&e->b);
+	return 0;
+}
+
+/*
+ * A worker was woken after it had been freed. Here a queue is kicked all the time while its worker
+ * changes, and the old one is freed at once.
+ */
+static int cve_2025_40024(void *ctx)
+{
+	struct env *e = ctx;
+	unsigned int i, first, next;
+	struct cve_thread *t;
+
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	CHECK_OK(blk_start(&e->b));
+	CHECK_OK(vhost_new_worker(&e->b.v, &first));
+	CHECK_OK(vhost_attach_worker(&e->b.v, 0, first));
+	t = cve_thread_start(kick_again, &e->b.rings[0].kick_fd);
+	for (i = 0; i < e->rounds * 5; i++) {
+		CHECK_OK(vhost_new_worker(&e->b.v, &next));
+		CHECK_OK(vhost_attach_worker(&e->b.v, 0, next));
+		CHECK_OK(vhost_free_worker(&e->b.v, first));
+		first = next;
+		CHECK_PASS(env_verify_queue(e, 0, 1024));
+	}
+	cve_thread_stop(t);
+	CHECK_PASS(env_verify(e));
+	blk_close(&e->b);
+	return 0;
+}
+
+struct caller {
+	struct env *e;
+	unsigned long changes;
+};
+
+static void change_call(void *arg)
+{
+	struct caller *c = arg;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (!vhost_set_vring_call(&c->e->b.v, 0, fd))
+		c->changes++;
+	close(fd);
+	if (c->changes % 8 == 0)
+		vhost_set_vring_call(&c->e->b.v, 0, -1);
+}
+
+/*
+ * An interrupt's event was freed while it could still be signalled. Here the event is exchanged
+ * and closed all the time while requests end.
+ */
+static int cve_2024_47748(void *ctx)
+{
+	struct env *e = ctx;
+	struct caller c = { .e = e };
+	struct cve_thread *t;
+	unsigned int i;
+
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	CHECK_OK(blk_start(&e->b));
+	t = cve_thread_start(change_call, &c);
+	for (i = 0; i < e->rounds; i++)
+		CHECK_PASS(env_verify_queue(e, 0, 1024));
+	cve_thread_stop(t);
+	ktap_diag("%lu events beside %u rounds", c.changes, i);
+	CHECK(c.changes > 0, "no event was set");
+	CHECK_OK(vhost_set_vring_call(&e->b.v, 0, e->b.rings[0].call_fd));
+	CHECK_PASS(env_verify(e));
+	blk_close(&e->b);
+	return 0;
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(cve_2018_14625),
+	KTAP_TEST(cve_2024_42135),
+	KTAP_TEST(cve_2025_40024),
+	KTAP_TEST(cve_2024_47748),
+};
+
+const struct ktap_suite cve_worker_suite = {
+	.name = "threads",
+	.tests = tests,
+	.count = sizeof(tests) / sizeof(*tests),
+	.limit = 300,
+};
