@@ -70,6 +70,7 @@ struct pvchr_vq {
  * @backend_acked: what the owner accepted
  * @mem: guest memory as the owner says; NULL: it has said nothing
  * @log_base: where the log of dirty pages is in the owner; 0: nowhere
+ * @logging: queues have a log
  * @log_event: signalled when something was noted there; NULL: nothing is
  * @mm: the owner; NULL: there is none. Changed under &pvdev.map_lock as well
  * @vq: one for each queue
@@ -85,6 +86,7 @@ struct pvchr {
 	u64 backend_acked;
 	struct pvmem_table *mem;
 	u64 log_base;
+	bool logging;
 	struct file *log_event;
 	struct mm_struct *mm;
 	struct pvchr_vq *vq;

@@ -37,11 +37,14 @@ int pvchr_log_update(struct pvchr *c, u64 features)
 	int err = 0;
 
 	if (pvchr_logs(c, features)) {
-		log = pvlog_alloc(c->log_base, c->mem,
-				  c->log_event ? eventfd_ctx_fileget(c->log_event) : NULL);
+		log = pvlog_alloc(c->log_base, c->mem, c->log_event);
 		if (!log)
 			return -ENOMEM;
+	} else if (!c->logging) {
+		/* Queues have no log, and their turns need not be waited for. */
+		return 0;
 	}
+	c->logging = log;
 	for (i = 0; i < c->dev->nvqs; i++)
 		err = pvdev_vq_set_log(c->dev->vqs[i], log, all) ?: err;
 	pvlog_put(log);
@@ -112,6 +115,7 @@ void pvchr_log_reset(struct pvchr *c)
 		pvdev_vq_set_log_ring(c->dev->vqs[i], false, 0);
 		pvdev_vq_set_log(c->dev->vqs[i], NULL, false);
 	}
+	c->logging = false;
 	if (c->log_event)
 		fput(c->log_event);
 	c->log_event = NULL;

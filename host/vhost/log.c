@@ -19,13 +19,13 @@
  * pvlog_alloc() - describe a log
  * @base: where it is in the memory of the owner; 0: there is none
  * @mem: guest memory as the owner says, or NULL
- * @event: to be signalled, or NULL; the log takes a reference
+ * @event: the file of an event to be signalled, or NULL
  *
  * Context: may sleep.
  * Return: the log with one reference, or NULL without memory.
  */
 struct pvlog *pvlog_alloc(u64 base, struct pvmem_table *mem,
-			  struct eventfd_ctx *event)
+			  struct file *event)
 {
 	struct pvlog *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
 
@@ -34,7 +34,7 @@ struct pvlog *pvlog_alloc(u64 base, struct pvmem_table *mem,
 	refcount_set(&log->ref, 1);
 	log->base = base;
 	log->mem = mem ? pvmem_table_get(mem) : NULL;
-	log->event = event;
+	log->event = event ? eventfd_ctx_fileget(event) : NULL;
 	return log;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct eventfd_ctx;
+struct file;
 struct pvmem_table;
 
 /**
@@ -24,7 +25,7 @@ struct pvlog {
 };
 
 struct pvlog *pvlog_alloc(u64 base, struct pvmem_table *mem,
-			  struct eventfd_ctx *event);
+			  struct file *event);
 struct pvlog *pvlog_get(struct pvlog *log);
 void pvlog_put(struct pvlog *log);
 int pvlog_guest(const struct pvlog *log, u64 gpa, u64 len);
