@@ -25,8 +25,9 @@ VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io
 	race_nvme race_raid race_raid_file race_crypt crash_va crash_pa
 	zone_va zone_pa scale netlink configfs loop fuzz_va fuzz_pa"
 # What a kernel without vDPA has as well.
-NODE="node node_worker node_cve node_io node_io_packed node_io_order node_io_packed_order
-	node_io_small_ring node_readonly node_bad node_scribble node_fuzz node_range
+NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_packed node_io_order
+	node_io_packed_order node_io_small_ring node_iotlb node_iotlb_io node_iotlb_slow node_dirty
+	node_readonly node_bad node_scribble node_fuzz node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
 	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
@@ -227,6 +228,14 @@ part_node_iotlb_slow() {
 
 part_node_dirty() {
 	on_node dirty
+}
+
+part_node_cgroup() {
+	on_node cgroup
+}
+
+part_node_cgroup_file() {
+	on_file ext4 store_node cgroup
 }
 
 part_node_netlink() {
