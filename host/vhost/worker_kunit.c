@@ -15,6 +15,8 @@ struct pvtest_work {
 	struct pvwork work;
 	struct completion ran;
 	atomic_t runs;
+	atomic_t inside;
+	bool twice;
 	unsigned int again;
 	bool detached;
 	bool late;
@@ -26,8 +28,11 @@ static bool pvtest_work_fn(struct pvwork *work)
 
 	if (READ_ONCE(t->detached))
 		t->late = true;
+	if (atomic_inc_return(&t->inside) != 1)
+		t->twice = true;
 	atomic_inc(&t->runs);
 	complete(&t->ran);
+	atomic_dec(&t->inside);
 	if (!t->again)
 		return false;
 	t->again--;
@@ -166,12 +171,61 @@ static void pvtest_worker_kept_by_work(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&a.runs), 1);
 }
 
+/* It goes from one worker to another between two runs, and forgets that it was queued. */
+static void pvtest_worker_move(struct kunit *test)
+{
+	struct pvworker *w[2] = { pvtest_worker(test), pvtest_worker(test) };
+	struct pvtest_work a, b;
+	unsigned int i;
+
+	pvtest_work_init(test, w[0], &a);
+	pvtest_work_init(test, w[0], &b);
+	for (i = 0; i < ROUNDS; i++) {
+		struct pvworker *from = w[i % 2], *to = w[(i + 1) % 2];
+
+		a.again = UINT_MAX;
+		pvworker_queue(from, &a.work);
+		pvworker_queue(w[0], &b.work);
+		pvtest_await(test, &a, 1);
+		KUNIT_ASSERT_EQ(test, pvworker_move(from, to, &a.work), 0);
+		KUNIT_ASSERT_PTR_EQ(test, a.work.worker, to);
+		KUNIT_ASSERT_TRUE(test, llist_empty(&w[1]->list));
+		KUNIT_ASSERT_FALSE(test, a.twice);
+		reinit_completion(&a.ran);
+		pvtest_await(test, &b, 1);
+	}
+	pvworker_detach(w[0], &a.work);
+	pvworker_detach(w[0], &b.work);
+	a.detached = true;
+	pvworker_put(w[0]);
+	pvworker_put(w[1]);
+}
+
+/* Where the thread is gone it stays with the one that has it. */
+static void pvtest_worker_move_to_killed(struct kunit *test)
+{
+	struct pvworker *w = pvtest_worker(test), *gone = pvtest_worker(test);
+	struct pvtest_work a;
+
+	pvtest_work_init(test, w, &a);
+	gone->killed = true;
+	KUNIT_EXPECT_EQ(test, pvworker_move(w, gone, &a.work), -EOWNERDEAD);
+	KUNIT_EXPECT_PTR_EQ(test, a.work.worker, w);
+	pvworker_queue(w, &a.work);
+	pvtest_await(test, &a, 1);
+	pvworker_detach(w, &a.work);
+	pvworker_put(w);
+	pvworker_put(gone);
+}
+
 static struct kunit_case pvtest_worker_cases[] = {
 	KUNIT_CASE(pvtest_worker_again),
 	KUNIT_CASE(pvtest_worker_queued_once),
 	KUNIT_CASE(pvtest_worker_detach_queued),
 	KUNIT_CASE(pvtest_worker_detach_running),
 	KUNIT_CASE(pvtest_worker_kept_by_work),
+	KUNIT_CASE(pvtest_worker_move),
+	KUNIT_CASE(pvtest_worker_move_to_killed),
 	{}
 };
 
