@@ -34,8 +34,8 @@ measure() {
 	rm -rf "$OUT"
 	for ((boot = 1; boot <= BOOTS; boot++)); do
 		say "boot $boot of $BOOTS"
-		"$VM_DIR/run.sh" --kernel 6.12 --icount --payload "$STAGE/." \
-			--script bench/blk-loop.sh --out "$OUT/$boot" -- "$ROUNDS" >&2
+		"$VM_DIR/run.sh" --kernel 6.12 --icount --packages qemu-utils --payload "$STAGE/." \
+			--script bench/block.sh --out "$OUT/$boot" -- "$ROUNDS" >&2
 	done
 	cat "$OUT"/*/rows
 }

@@ -79,7 +79,7 @@ static size_t memory_size(const struct blk *b)
 
 static int open_rest(struct blk *b)
 {
-	int err = vhost_set_owner(&b->v);
+	int err = b->transport->own(b);
 
 	if (!err)
 		err = b->transport->read(b);
@@ -104,7 +104,8 @@ static void init(struct blk *b, const struct blk_opts *opts)
 {
 	memset(b, 0, sizeof(*b));
 	b->opts = *opts;
-	b->transport = opts->name ? &blk_vdpa : &blk_chr;
+	b->transport = opts->name ? &blk_vdpa : opts->socket ? &blk_user :
+		       opts->wwpn ? &blk_scsi : &blk_chr;
 	b->v.fd = -1;
 	b->mem.fd = -1;
 	b->config_fd = -1;

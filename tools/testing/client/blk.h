@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VMM and its guest's virtio-blk driver in one, on a vDPA device or on /dev/vhost-blk. Calls
- * return 0 or a negative errno where nothing else is said. Queues are independent: one thread each.
+ * A VMM and its guest's virtio-blk driver in one, on a vDPA device, on /dev/vhost-blk or on a
+ * vhost-user back-end. Calls return 0 or a negative errno where nothing else is said. Queues are
+ * independent: one thread each.
  */
 #ifndef PVIO_SELFTEST_BLK_H
 #define PVIO_SELFTEST_BLK_H
@@ -29,6 +30,7 @@ struct blk;
 /* How a VMM reaches a device. */
 struct blk_transport {
 	int (*open)(struct blk *b);
+	int (*own)(struct blk *b);
 	/* What the device offers, and its configuration. */
 	int (*read)(struct blk *b);
 	int (*map)(struct blk *b);
@@ -43,10 +45,12 @@ struct blk_transport {
 	bool (*broken)(const struct blk *b);
 };
 
-extern const struct blk_transport blk_vdpa, blk_chr;
+extern const struct blk_transport blk_vdpa, blk_chr, blk_user, blk_scsi;
 
 struct blk_opts {
-	const char *name;	/* of the vDPA device; NULL: it is on @node */
+	const char *name;	/* of the vDPA device; NULL: it is on @socket, @wwpn or @node */
+	const char *socket;	/* of a vhost-user back-end */
+	const char *wwpn;	/* of a target of the kernel's vhost-scsi, which serves @store */
 	const char *node;	/* /dev/vhost-blk */
 	const char *store;	/* for @node */
 	bool readonly;		/* @store is opened so */

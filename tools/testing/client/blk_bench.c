@@ -1,34 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads through /dev/vhost-blk in batches of one size, each submitted by one kick when the batch
- * before it has ended, and prints how long the thread of the queue ran for one of them. Where a
- * machine counts instructions the same batches cost the same.
+ * Reads or writes by ring client, and what they cost. In batches of one size, each submitted by one
+ * kick when the batch before it has ended: where a machine counts instructions the same batches
+ * cost the same. Or as a stream, where what has ended is followed at once, as drivers do it. Prints
+ * the costs of one request in ns, and how often both sides told each other, for a thousand.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "blk.h"
+#include "bench.h"
+#include "cost.h"
 
-#define LEN	4096u
-#define SECTORS	(LEN / 512)
-#define MOST	64u
+#define MOST_DEPTH	64u
+#define MOST_QUEUES	16u
+#define STRIDE		997u
+
+struct bench;
+
+struct queue {
+	struct bench *x;
+	pthread_t thread;
+	unsigned int nr;
+	uint64_t block;
+	unsigned int requests;	/* of this round */
+	struct bench_io io[MOST_DEPTH];
+};
 
 struct bench {
 	struct blk b;
-	struct blk_req req[MOST];
+	const struct bench_kind *kind;
+	struct blk_opts opts;
 	unsigned int depth;
-	uint64_t sector;
+	unsigned int requests;
+	bool write;
+	bool stream;
+	pid_t pid;
 	uint64_t blocks;
+	struct queue queues[MOST_QUEUES];
 };
 
 static const struct option options[] = {
 	{ "store", required_argument, NULL, 's' },
+	{ "socket", required_argument, NULL, 'u' },
+	{ "wwpn", required_argument, NULL, 't' },
+	{ "name", required_argument, NULL, 'v' },
+	{ "pid", required_argument, NULL, 'p' },
 	{ "depth", required_argument, NULL, 'd' },
+	{ "queues", required_argument, NULL, 'q' },
 	{ "requests", required_argument, NULL, 'n' },
+	{ "write", no_argument, NULL, 'w' },
+	{ "stream", no_argument, NULL, 'f' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -38,119 +63,195 @@ static void die(const char *what, int err)
 	exit(1);
 }
 
-static bool is_worker(const char *tid)
+static void add(struct queue *q, struct bench_io *io)
 {
-	char path[300], name[32] = "";
-	FILE *f;
+	struct bench *x = q->x;
+	int err;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%s/comm", tid);
-	f = fopen(path, "r");
-	if (f && !fgets(name, sizeof(name), f))
-		name[0] = 0;
-	if (f)
-		fclose(f);
-	return !strncmp(name, "pv0-", 4);
+	x->kind->aim(io, q->block * BENCH_SECTORS);
+	q->block = (q->block + STRIDE) % x->blocks;
+	io->r.done = false;
+	err = blk_queue(&x->b, q->nr, &io->r, RING_INDIRECT);
+	if (err)
+		die("a request", err);
 }
 
-/* What the queue's thread has run, in ns. */
-static unsigned long long worker_ns(void)
+static void run_batches(struct queue *q)
 {
-	DIR *dir = opendir("/proc/self/task");
-	unsigned long long ns = 0;
-	struct dirent *d;
-	char path[300];
-	FILE *f;
+	struct bench *x = q->x;
+	unsigned int done, i;
+	int err;
 
-	while (dir && (d = readdir(dir))) {
-		if (!is_worker(d->d_name))
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/schedstat", d->d_name);
-		f = fopen(path, "r");
-		if (!f || fscanf(f, "%llu", &ns) != 1)
-			ns = 0;
-		if (f)
-			fclose(f);
+	for (done = 0; done < q->requests; done += x->depth) {
+		for (i = 0; i < x->depth; i++)
+			add(q, &q->io[i]);
+		ring_flush(&x->b.rings[q->nr]);
+		err = blk_drain(&x->b, q->nr);
+		if (err)
+			die("a batch", err);
+		for (i = 0; i < x->depth; i++)
+			if (!x->kind->good(&q->io[i]))
+				die("a request", -EIO);
 	}
-	if (dir)
-		closedir(dir);
-	if (!ns)
-		die("no thread serves the queue, or it is not of this process", -ESRCH);
-	return ns;
 }
 
-static void read_batch(struct bench *x)
+static void run_stream(struct queue *q)
+{
+	struct bench *x = q->x;
+	struct ring *ring = &x->b.rings[q->nr];
+	unsigned int left = q->requests - x->depth, i;
+	struct bench_io *io;
+	uint32_t len;
+	int err;
+
+	for (i = 0; i < x->depth; i++)
+		add(q, &q->io[i]);
+	ring_flush(ring);
+	while (left) {
+		if (!ring_pending(ring) && !ring_wait(ring, BLK_HANG_LIMIT_MS))
+			die("a request", -ETIMEDOUT);
+		/* The request is the first in its bench_io. */
+		while (left && (io = ring_collect(ring, &len))) {
+			if (!x->kind->good(io))
+				die("a request", -EIO);
+			add(q, io);
+			left--;
+		}
+		ring_flush(ring);
+	}
+	err = blk_drain(&x->b, q->nr);
+	if (err)
+		die("the last of the stream", err);
+}
+
+static void *run_queue(void *arg)
+{
+	struct queue *q = arg;
+
+	if (q->x->stream)
+		run_stream(q);
+	else
+		run_batches(q);
+	return NULL;
+}
+
+/* By the main thread where one queue is all, as most VMMs have it. */
+static void run(struct bench *x, unsigned int requests)
 {
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < x->depth; i++) {
-		*x->req[i].status = BLK_STATUS_UNSET;
-		x->req[i].hdr->sector = htole64(x->sector);
-		x->sector = (x->sector + 997 * SECTORS) % (x->blocks * SECTORS);
-		x->req[i].done = false;
-		err = blk_queue(&x->b, 0, &x->req[i], RING_INDIRECT);
-		if (err)
-			die("a request", err);
+	for (i = 0; i < x->b.nqueues; i++)
+		x->queues[i].requests = requests / x->b.nqueues / x->depth * x->depth;
+	if (x->b.nqueues == 1) {
+		run_queue(&x->queues[0]);
+		return;
 	}
-	ring_flush(&x->b.rings[0]);
-	err = blk_drain(&x->b, 0);
-	if (err)
-		die("a batch", err);
-	for (i = 0; i < x->depth; i++)
-		if (*x->req[i].status != VIRTIO_BLK_S_OK)
-			die("a read", -EIO);
+	for (i = 0; i < x->b.nqueues; i++) {
+		err = pthread_create(&x->queues[i].thread, NULL, run_queue, &x->queues[i]);
+		if (err)
+			die("a thread", -err);
+	}
+	for (i = 0; i < x->b.nqueues; i++)
+		pthread_join(x->queues[i].thread, NULL);
 }
 
-static void prepare(struct bench *x, const char *store)
+static void prepare(struct bench *x)
 {
-	const struct blk_opts opts = {
-		.node = "/dev/vhost-blk", .store = store, .mem_size = 4u << 20, .queues = 1,
-	};
-	unsigned int i;
-	int err = blk_open(&x->b, &opts);
+	unsigned int q, i;
+	int err = blk_open(&x->b, &x->opts);
 
 	if (!err)
 		err = blk_start(&x->b);
 	if (err)
-		die(store, err);
-	x->blocks = blk_capacity(&x->b) / SECTORS;
-	for (i = 0; i < x->depth; i++) {
-		blk_req_init(&x->b, &x->req[i]);
-		blk_req_usual(&x->req[i], VIRTIO_BLK_T_IN, 0,
-			      gmem_alloc(&x->b.mem, LEN, LEN), LEN);
+		die("the device", err);
+	x->blocks = blk_capacity(&x->b) / BENCH_SECTORS;
+	for (q = 0; q < x->b.nqueues; q++) {
+		x->queues[q].x = x;
+		x->queues[q].nr = q;
+		x->queues[q].block = q * (x->blocks / MOST_QUEUES);
+		for (i = 0; i < x->depth; i++)
+			x->kind->make(&x->b, &x->queues[q].io[i], x->write);
 	}
+	err = x->kind->settle(&x->b, &x->queues[0].io[0]);
+	if (err)
+		die("the device is not ready", err);
+	run(x, x->requests / 8);
+}
+
+static void measure(struct bench *x)
+{
+	uint64_t kicks = 0, calls = 0, done = 0;
+	struct cost before, after;
+	unsigned int q;
+	int err;
+
+	for (q = 0; q < x->b.nqueues; q++) {
+		ring_take_calls(&x->b.rings[q]);
+		x->b.rings[q].kicks = 0;
+		x->b.rings[q].calls = 0;
+	}
+	err = cost_read(&before, x->pid);
+	if (err)
+		die("no thread serves the queues, or it is not of that process", err);
+	run(x, x->requests);
+	err = cost_read(&after, x->pid);
+	if (err)
+		die("the threads", err);
+	for (q = 0; q < x->b.nqueues; q++) {
+		ring_take_calls(&x->b.rings[q]);
+		kicks += x->b.rings[q].kicks;
+		calls += x->b.rings[q].calls;
+		done += x->queues[q].requests;
+	}
+	printf("backend %llu\n", (unsigned long long)(after.backend - before.backend) / done);
+	printf("kernel %llu\n", (unsigned long long)(after.kernel - before.kernel) / done);
+	printf("machine %llu\n", (unsigned long long)(after.clock - before.clock) / done);
+	printf("kicks %llu\n", (unsigned long long)(kicks * 1000 / done));
+	printf("calls %llu\n", (unsigned long long)(calls * 1000 / done));
+}
+
+static void parse(struct bench *x, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 's': x->opts.store = optarg; break;
+		case 'u': x->opts.socket = optarg; break;
+		case 't': x->opts.wwpn = optarg; break;
+		case 'v': x->opts.name = optarg; break;
+		case 'p': x->pid = strtoul(optarg, NULL, 0); break;
+		case 'd': x->depth = strtoul(optarg, NULL, 0); break;
+		case 'q': x->opts.queues = strtoul(optarg, NULL, 0); break;
+		case 'n': x->requests = strtoul(optarg, NULL, 0); break;
+		case 'w': x->write = true; break;
+		case 'f': x->stream = true; break;
+		default: exit(2);
+		}
+	}
+	if (optind == argc && x->depth && x->depth <= MOST_DEPTH && x->opts.queues &&
+	    x->opts.queues <= MOST_QUEUES &&
+	    (x->opts.store || x->opts.socket || x->opts.name))
+		return;
+	fprintf(stderr, "usage: blk_bench --store PATH [--wwpn NAME] | --socket PATH | --name VDPA\n"
+		"\t[--pid OF_THE_BACKEND] [--depth 1..%u] [--queues 1..%u] [--requests N]\n"
+		"\t[--write] [--stream]\n", MOST_DEPTH, MOST_QUEUES);
+	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	static struct bench x = { .depth = 32 };
-	unsigned int requests = 64000, done;
-	const char *store = NULL;
-	unsigned long long ns;
-	int c;
+	static struct bench x = {
+		.opts = { .node = "/dev/vhost-blk", .mem_size = 8u << 20, .queues = 1 },
+		.depth = 32,
+		.requests = 64000,
+	};
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's')
-			store = optarg;
-		else if (c == 'd')
-			x.depth = strtoul(optarg, NULL, 0);
-		else if (c == 'n')
-			requests = strtoul(optarg, NULL, 0);
-		else
-			return 2;
-	}
-	if (!store || !x.depth || x.depth > MOST || optind != argc) {
-		fprintf(stderr, "usage: blk_bench --store PATH [--depth 1..%u] [--requests N]\n",
-			MOST);
-		return 2;
-	}
-	prepare(&x, store);
-	for (done = 0; done < requests / 8; done += x.depth)
-		read_batch(&x);
-	ns = worker_ns();
-	for (done = 0; done < requests; done += x.depth)
-		read_batch(&x);
-	printf("%llu\n", (worker_ns() - ns) / done);
+	parse(&x, argc, argv);
+	x.kind = x.opts.wwpn ? &bench_scsi : &bench_blk;
+	prepare(&x);
+	measure(&x);
 	blk_close(&x.b);
 	return 0;
 }

@@ -20,6 +20,11 @@ static int set_backend(const struct blk *b, int fd)
 	return vhost_ioctl(&b->v, VHOST_BLK_SET_BACKEND, &f);
 }
 
+static int chr_blk_own(struct blk *b)
+{
+	return vhost_set_owner(&b->v);
+}
+
 static int chr_blk_open(struct blk *b)
 {
 	return vhost_open(&b->v, b->opts.node);
@@ -148,6 +153,7 @@ static bool chr_blk_broken(const struct blk *b)
 
 const struct blk_transport blk_chr = {
 	.open = chr_blk_open,
+	.own = chr_blk_own,
 	.read = chr_blk_read,
 	.map = chr_blk_map,
 	.unmap = chr_blk_unmap,

@@ -10,6 +10,11 @@ static const uint64_t wanted_backend_features =
 	BIT(VHOST_BACKEND_F_RESUME) | BIT(VHOST_BACKEND_F_ENABLE_AFTER_DRIVER_OK) |
 	BIT(VHOST_BACKEND_F_IOTLB_PERSIST);
 
+static int vdpa_blk_own(struct blk *b)
+{
+	return vhost_set_owner(&b->v);
+}
+
 static int vdpa_blk_open(struct blk *b)
 {
 	char path[64];
@@ -103,6 +108,7 @@ uint8_t blk_status(const struct blk *b)
 
 const struct blk_transport blk_vdpa = {
 	.open = vdpa_blk_open,
+	.own = vdpa_blk_own,
 	.read = vdpa_blk_read,
 	.map = vdpa_blk_map,
 	.unmap = vdpa_blk_unmap,

@@ -267,6 +267,7 @@ bool ring_publish(struct ring *r)
 
 void ring_kick(struct ring *r)
 {
+	r->kicks++;
 	eventfd_write(r->kick_fd, 1);
 }
 
@@ -360,6 +361,7 @@ uint64_t ring_take_calls(struct ring *r)
 
 	if (eventfd_read(r->call_fd, &n))
 		return 0;
+	r->calls += n;
 	return n;
 }
 

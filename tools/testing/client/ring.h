@@ -84,6 +84,8 @@ struct ring {
 	uint16_t added;		/* packed: descriptors that the device was not told of */
 	uint16_t hidden;	/* packed: the first of these, whose flags are shown last */
 	uint16_t hidden_flags;
+	uint64_t kicks;	/* that the device got */
+	uint64_t calls;	/* that it made, as far as they were looked at */
 	bool lied;	/* the device named a head that is not in flight, or not in order */
 	struct ring_slot *slots;
 	uint16_t *order;	/* in order: heads as they were added, a circle */

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Make, once, the root file system of the virtual host: an ext4 image of Debian
-# trixie with QEMU and what tests need. Prints its path. It holds neither init
-# nor modules: those come with the kernel that run.sh boots.
+# image.sh [PACKAGE]... - make, once, the root file system of the virtual host: an
+# ext4 image of Debian trixie with QEMU, what tests need, and PACKAGEs. Prints its
+# path. It holds neither init nor modules: those come with the kernel that run.sh
+# boots.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -11,6 +12,7 @@ PACKAGES="acl busybox-static cryptsetup-bin dmsetup e2fsprogs fio iproute2 jq
 	qemu-system-x86 seabios socat strace util-linux util-linux-extra xfsprogs"
 
 SPARE_MIB=1024
+PACKAGES=$PACKAGES${*:+ $*}
 
 sources() {
 	cat <<-END

@@ -1,24 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# in-builder.sh [--bind DIR]... COMMAND [ARG]...
-# Run a command as root in the builder tree. The checkout, the cache, /tmp and
+# in-builder.sh [--tree TREE] [--bind DIR]... COMMAND [ARG]...
+# Run a command as root in the builder tree, or in TREE. The checkout, the cache, /tmp and
 # each DIR are there at the same paths; the working directory and the exit
 # status are kept, and nothing that was started outlives the command.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 BINDS=("$TOP_DIR" "$CACHE_DIR" /tmp)
+TREE=
+if [ "${1:-}" = --tree ]; then
+	TREE=$2
+	shift 2
+fi
 while [ "${1:-}" = --bind ]; do
 	BINDS+=("$(realpath "$2")")
 	shift 2
 done
-[ $# -gt 0 ] || die "usage: in-builder.sh [--bind DIR]... COMMAND [ARG]..."
+[ $# -gt 0 ] || die "usage: in-builder.sh [--tree TREE] [--bind DIR]... COMMAND [ARG]..."
 
 if [ "${PVIO_IN_BUILDER:-}" = 1 ]; then
 	exec "$@"
 fi
 need_root
-TREE=$("$VM_DIR/builder.sh")
+TREE=${TREE:-$("$VM_DIR/builder.sh")}
 
 enter() {
 	local tree=$1 cwd=$2 nr=$3 dir

@@ -15,6 +15,7 @@ usage() {
 	  --kernel NAME        6.1, 6.12, 7.2 (the default is 6.12) or debug
 	  --image FILE         a kernel image of one's own instead, and
 	  --modules-dir DIR    its modules: what INSTALL_MOD_PATH was
+	  --packages NAMES     Debian packages that the virtual host has beside the usual ones
 	  --payload PATH...    copied to /payload, as cp -a does it: PATH/. is what is in PATH
 	  --disk FILE[=NAME]   a raw image as /dev/pvio/NAME; writes to it are lost
 	  --smp N              virtual CPUs, 2
@@ -35,7 +36,7 @@ usage() {
 	exit 2
 }
 
-NAME='' IMAGE='' MODULES='' SCRIPT='' OUT='' ICOUNT='' APPEND='' ALLOW=''
+NAME='' IMAGE='' MODULES='' SCRIPT='' OUT='' ICOUNT='' APPEND='' ALLOW='' PACKAGES=''
 SMP=2 MEM='' SCRATCH=4G LIMIT=300
 PAYLOAD=() DISKS=() ENVIRONMENT=() ARGS=()
 
@@ -45,6 +46,7 @@ parse() {
 		--kernel) NAME=$2; shift ;;
 		--image) IMAGE=$2; shift ;;
 		--modules-dir) MODULES=$2; shift ;;
+		--packages) PACKAGES=$2; shift ;;
 		--smp) SMP=$2; shift ;;
 		--mem) MEM=$2; shift ;;
 		--scratch) SCRATCH=$2; shift ;;
@@ -310,7 +312,8 @@ main() {
 	need_root
 	need_tools qemu-system-x86_64=qemu-system-x86
 	find_kernel
-	ROOT=$("$VM_DIR/image.sh")
+	# shellcheck disable=SC2086 # a list
+	ROOT=$("$VM_DIR/image.sh" $PACKAGES)
 	NR_DISKS=0
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM HUP

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# In the virtual host: rows of results, and what the clients measure.
+
+. /payload/selftests/lib.sh
+. /payload/bench/peers.sh
+
+# row BENCH PEER UNIT OURS THEIRS - a line for the table; THEIRS may be "-", because of REASON
+row() {
+	local reason=
+
+	[ "$5" != - ] || reason=${REASON:-it did not run}
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" "$reason" >>"$RESULTS/rows"
+	echo "$* $reason"
+}
+
+# client WHO [OPTION]... - requests by ring client; what they cost in GOT[WHO.backend] and so on:
+# the back-end's own threads and the kernel's that it makes work, the machine, kicks and calls
+declare -A GOT
+client() {
+	local who=$1 name value
+
+	shift
+	while read -r name value; do
+		GOT[$who.$name]=$value
+	done < <(/payload/selftests/blk_bench "$@" 2>/run/bench-client.log)
+	if [ -z "${GOT[$who.calls]:-}" ]; then
+		REASON=$(tail -n 1 /run/bench-client.log)
+		return 1
+	fi
+	echo "$who: threads ${GOT[$who.backend]}, kernel's ${GOT[$who.kernel]}," \
+		"machine ${GOT[$who.machine]}, kicks ${GOT[$who.kicks]}, calls ${GOT[$who.calls]}: $*"
+	GOT[$who.backend]=$((GOT[$who.backend] + GOT[$who.kernel]))
+}
+
+# got WHO WHAT - or "-"
+got() {
+	echo "${GOT[$1.$2]:--}"
+}
+
+# fio_ns DEVICE READ_OR_WRITE DEPTH IOS - nanoseconds for one
+fio_ns() {
+	fio --name=bench --filename="$1" --rw="rand$2" --bs=4k --iodepth="$3" --direct=1 \
+		--ioengine=io_uring --norandommap --randrepeat=1 --gtod_reduce=1 --size=1G \
+		--number_ios="$4" --eta=never --output-format=json |
+		jq '.jobs[0] | .job_runtime * 1000000 / (.read.total_ios + .write.total_ios) | floor'
+}
+
+# threads_ns PID - what all threads of a process have run
+threads_ns() {
+	cat "/proc/$1"/task/*/schedstat | awk '{ sum += $1 } END { printf "%d\n", sum }'
+}

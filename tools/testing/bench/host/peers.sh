@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# In the virtual host: what pvio's block back-end is compared with. Each peer has
+# PEER_start STORE QUEUES and PEER_stop; a start that fails says in REASON why.
+
+TARGETS=/sys/kernel/config/target
+WWPN=naa.5001405000000001
+SOCKET=/run/bench-user.sock
+
+# need COMMAND... - or else REASON is what it said last
+need() {
+	local said
+
+	said=$("$@" 2>&1) && return
+	REASON="$*: $(tail -n 1 <<<"$said")"
+	return 1
+}
+
+# put VALUE FILE
+put() {
+	echo "$1" >"$2"
+}
+
+# The kernel's vhost-scsi on a target of LIO, whose store is a block device.
+scsi_start() {
+	local core=$TARGETS/core/iblock_0/bench tpg=$TARGETS/vhost/$WWPN/tpgt_1
+
+	need modprobe target_core_iblock && need modprobe vhost_scsi &&
+		need mkdir -p "$core" && need put "udev_path=$1" "$core/control" &&
+		need put 1 "$core/enable" && need mkdir -p "$tpg/lun/lun_0" &&
+		need put naa.5001405000000002 "$tpg/nexus" &&
+		need ln -s "$core" "$tpg/lun/lun_0/bench"
+}
+
+scsi_stop() {
+	local core=$TARGETS/core/iblock_0/bench tpg=$TARGETS/vhost/$WWPN/tpgt_1
+
+	rm "$tpg/lun/lun_0/bench"
+	put NULL "$tpg/nexus"
+	rmdir "$tpg/lun/lun_0" "$tpg" "${tpg%/*}" "$core"
+}
+
+# qsd STORE EXPORT - QEMU's storage daemon in the background, its process in QSD_PID
+qsd() {
+	local log=/run/bench-qsd.log
+
+	qemu-storage-daemon --object iothread,id=io0,poll-max-ns=0 \
+		--blockdev "driver=host_device,node-name=store,filename=$1,aio=io_uring,cache.direct=on" \
+		--export "$2,id=bench,node-name=store,writable=on,iothread=io0" \
+		--pidfile /run/bench-qsd.pid >"$log" 2>&1 &
+	QSD_PID=$!
+	await 30 test -s /run/bench-qsd.pid && kill -0 "$QSD_PID" 2>/dev/null && return
+	REASON="qemu-storage-daemon: $(tail -n 1 "$log")"
+	return 1
+}
+
+qsd_stop() {
+	kill "$QSD_PID" && wait "$QSD_PID" || true
+	rm -f /run/bench-qsd.pid "$SOCKET"
+}
+
+user_start() {
+	qsd "$1" "type=vhost-user-blk,addr.type=unix,addr.path=$SOCKET,num-queues=$2"
+}
+
+user_stop() {
+	qsd_stop
+}
+
+# As a disk of this machine, VDUSE_DISK. Whichever driver has it, virtio_vdpa is to.
+vduse_start() {
+	local dev=/sys/bus/vdpa/devices/bench-vduse
+
+	need modprobe vduse &&
+		qsd "$1" "type=vduse-blk,name=bench-vduse,num-queues=$2,queue-size=256" &&
+		need vdpa dev add name bench-vduse mgmtdev vduse || return
+	if [ "$(device_driver bench-vduse)" != virtio_vdpa ]; then
+		[ ! -e "$dev/driver" ] || put bench-vduse "$dev/driver/unbind"
+		put virtio_vdpa "$dev/driver_override"
+		need put bench-vduse /sys/bus/vdpa/drivers/virtio_vdpa/bind || return
+	fi
+	VDUSE_DISK=/dev/$(ls "$dev"/virtio*/block)
+}
+
+vduse_stop() {
+	vdpa dev del bench-vduse
+	qsd_stop
+}
