@@ -32,7 +32,8 @@ help:
 	@echo 'make demo                               see it work: needs root on Debian 12 or 13'
 	@echo 'make check [T=name]                     run the tests, or the part of that name'
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
-	@echo 'make bench                              instructions per I/O, peer and ours'
+	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
+	@echo '                                        the part of that name'
 	@echo 'make soak [MINUTES=n]                   the tests that run longer'
 	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table node va pa'
 
@@ -79,7 +80,7 @@ lint:
 	@tools/testing/check/run.sh lint
 
 bench:
-	@tools/testing/bench/run.sh
+	@tools/testing/bench/run.sh $(B)
 
 soak:
 	@tools/testing/check/soak.sh $(MINUTES)

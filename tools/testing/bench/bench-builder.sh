@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../vm/lib.sh"
 
-PACKAGES="gcc libc6-dev libnuma-dev make pkgconf valgrind"
+PACKAGES="gcc libbsd-dev libc6-dev libnuma-dev make pkgconf valgrind"
 
 sources() {
 	cat <<-END

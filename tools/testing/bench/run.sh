@@ -1,81 +1,96 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh - make bench: instructions per I/O, natively and through pvio, by turns
-# in one boot, in several boots. With instruction counting an emulated machine's
-# clock counts instructions: a nanosecond is one of them. A table on stdout, and
-# build/bench.json. BOOTS= says how many boots, ROUNDS= how many turns in each.
+# run.sh [PART]... - make bench: pvio and its peers. A table on stdout, the same in
+# build/bench.json, and charts in build/bench/. The parts, all of them by default:
+#   block   instructions per I/O. With instruction counting an emulated machine's
+#           clock counts instructions: a nanosecond is one of them
+#   counts  kicks, calls and allocations per I/O, on four CPUs
+#   native  the ring engine in user space: instructions and nanoseconds per chain
+# BOOTS= says how many boots, ROUNDS= how many turns in each.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../check/lib.sh"
 
+BENCH_DIR=$TOP_DIR/tools/testing/bench
 BOOTS=${BOOTS:-2}
 ROUNDS=${ROUNDS:-2}
 OUT=$LOGS/bench
 STAGE=$TOP_DIR/build/payload/bench
 JSON=$TOP_DIR/build/bench.json
+CHARTS=$TOP_DIR/build/bench
+# The virtual host needs a peer that is in no image of make check.
+PEER_PACKAGES=qemu-utils
 
 prepare() {
 	RELEASE=$("$VM_DIR/kver.sh" 6.12)
 	say "building the modules for $RELEASE"
-	mkdir -p "$LOGS"
 	make_modules KVER="$RELEASE" >"$LOGS/bench.build.log" ||
 		die "the build failed, see $LOGS/bench.build.log"
 	stage_payload "$STAGE" "$TOP_DIR/build/$RELEASE" >>"$LOGS/bench.build.log"
-	cp -r "$TOP_DIR/tools/testing/bench/host" "$STAGE/bench"
+	cp -r "$BENCH_DIR/host" "$STAGE/bench"
 	make_modules KVER="$RELEASE" UNCOUNTED=1 OUT="$TOP_DIR/build/uncounted" \
 		>>"$LOGS/bench.build.log" || die "the build failed, see $LOGS/bench.build.log"
 	mkdir "$STAGE/uncounted"
 	cp "$TOP_DIR"/build/uncounted/host/*/*.ko "$STAGE/uncounted"
 }
 
-# Each boot leaves lines "BENCH PEER UNIT OURS THEIRS", one for each round.
-measure() {
-	local boot
+# boots PART OPTION... - run a script of that name in the virtual host, and again.
+# Each boot leaves rows, one for each bench and peer and round.
+boots() {
+	local part=$1 boot
 
-	rm -rf "$OUT"
+	[ -n "${RELEASE:-}" ] || prepare
 	for ((boot = 1; boot <= BOOTS; boot++)); do
-		say "boot $boot of $BOOTS"
-		"$VM_DIR/run.sh" --kernel 6.12 --icount --packages qemu-utils --payload "$STAGE/." \
-			--script bench/block.sh --out "$OUT/$boot" -- "$ROUNDS" >&2
+		say "$part, boot $boot of $BOOTS"
+		"$VM_DIR/run.sh" --kernel 6.12 --packages "$PEER_PACKAGES" "${@:2}" \
+			--payload "$STAGE/." --script "bench/$part.sh" \
+			--out "$OUT/$part/$boot" -- "$ROUNDS" >&2
 	done
-	cat "$OUT"/*/rows
+	cat "$OUT/$part"/*/rows >"$OUT/$part/rows"
 }
 
-# Means over all rounds; the spread is that of the ratio, as a part of it.
-summarise() {
-	awk '
-	function add(key, i, v) {
-		sum[key, i] += v
-		if (n[key] == 1 || v < low[key, i]) low[key, i] = v
-		if (n[key] == 1 || v > high[key, i]) high[key, i] = v
-	}
-	{
-		key = $1 "\t" $2 "\t" $3
-		if (!(key in n)) order[++keys] = key
-		n[key]++
-		add(key, 1, $4); add(key, 2, $5); add(key, 3, $5 ? $4 / $5 : 0)
-	}
-	END {
-		for (k = 1; k <= keys; k++) {
-			key = order[k]
-			ratio = sum[key, 3] / n[key]
-			printf "%s\t%.0f\t%.0f\t%.2f\t%.3f\n", key, sum[key, 1] / n[key],
-				sum[key, 2] / n[key], ratio,
-				ratio ? (high[key, 3] - low[key, 3]) / ratio : 0
-		}
-	}'
+part_block() {
+	boots block --icount
+}
+
+part_counts() {
+	boots counts --smp 4
+}
+
+part_native() {
+	"$BENCH_DIR/native/run.sh" "$OUT/native" >&2
 }
 
 write_json() {
-	builder jq -R -s '{rows: [split("\n")[] | select(. != "") | split("\t") |
-		{bench: .[0], peer: .[1], unit: .[2], ours: (.[3] | tonumber),
-		 theirs: (.[4] | tonumber), ratio: (.[5] | tonumber),
-		 spread: (.[6] | tonumber)}]}' >"$JSON.new"
+	builder jq -R -s 'def figure: if . == "-" then null else tonumber end;
+		{rows: [split("\n")[] | select(. != "") | split("\t") |
+			{bench: .[0], peer: .[1], unit: .[2], ours: (.[3] | figure),
+			 theirs: (.[4] | figure), ratio: (.[5] | figure),
+			 spread: (.[6] | figure)} +
+			(if .[7] == "" then {} else {reason: .[7]} end)]}' >"$JSON.new"
 	mv "$JSON.new" "$JSON"
 }
 
+print_table() {
+	awk -F'\t' 'BEGIN { $0 = "bench\tpeer\tunit\tours\ttheirs\tratio\tspread\t"; show() }
+		function show() {
+			printf "%-42s %-15s %-19s %8s %8s %6s %6s  %s\n", $1, $2, $3, $4, $5, $6, $7, $8
+		}
+		{ show() }'
+}
+
 need_root
-prepare
-ROWS=$(measure | summarise)
+PARTS=("$@")
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(block counts native)
+mkdir -p "$LOGS" "$OUT" "$CHARTS"
+for part in "${PARTS[@]}"; do
+	[ "$(type -t "part_$part")" = function ] || die "no part $part"
+	rm -rf "${OUT:?}/$part"
+	mkdir -p "$OUT/$part"
+	"part_$part"
+done
+ROWS=$(for part in "${PARTS[@]}"; do cat "$OUT/$part/rows"; done |
+	awk -f "$BENCH_DIR/summarise.awk")
 write_json <<<"$ROWS"
-printf '%s\n' $'bench\tpeer\tunit\tours\ttheirs\tratio\tspread' "$ROWS" |
-	awk -F'\t' '{ printf "%-30s %-8s %-16s %8s %8s %6s %6s\n", $1, $2, $3, $4, $5, $6, $7 }'
+rm -f "$CHARTS"/*.svg
+awk -v DIR="$CHARTS" -f "$BENCH_DIR/chart.awk" <<<"$ROWS"
+print_table <<<"$ROWS"

@@ -60,7 +60,7 @@ static int user_blk_read(struct blk *b)
 
 static int user_blk_map(struct blk *b)
 {
-	return vhost_user_set_mem(b->v.fd, &b->mem, acks(b));
+	return vhost_user_set_mem(b->v.fd, &b->mem, 1, acks(b));
 }
 
 static int user_blk_unmap(struct blk *b)

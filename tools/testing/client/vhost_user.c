@@ -12,6 +12,7 @@
 #define F_REPLY		0x4u
 #define F_NEED_REPLY	0x8u
 #define CONFIG_MAX	256u
+#define MAX_FDS		8u
 
 struct header {
 	uint32_t request;
@@ -27,7 +28,7 @@ struct mem_table {
 		uint64_t size;
 		uint64_t user_addr;
 		uint64_t mmap_offset;
-	} region;
+	} region[MAX_FDS];
 };
 
 struct config {
@@ -67,24 +68,24 @@ int vhost_user_connect(const char *path, int *sock)
 	return err;
 }
 
-/* The file descriptor, if it is one, goes with the first byte. */
-static int send_message(int sock, const struct message *m, int fd)
+/* File descriptors go with the first byte. */
+static int send_message(int sock, const struct message *m, const int *fds, unsigned int nfds)
 {
 	union {
 		struct cmsghdr h;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
 	} control = { };
 	struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(m->h) + m->h.size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	if (fd >= 0) {
+	if (nfds) {
 		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(*fds));
 		control.h.cmsg_level = SOL_SOCKET;
 		control.h.cmsg_type = SCM_RIGHTS;
-		control.h.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.h), &fd, sizeof(fd));
+		control.h.cmsg_len = CMSG_LEN(nfds * sizeof(*fds));
+		memcpy(CMSG_DATA(&control.h), fds, nfds * sizeof(*fds));
 	}
 	n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	if (n < 0)
@@ -117,13 +118,13 @@ static int ask(int sock, struct message *m, enum vhost_user_request request, uin
 	int err;
 
 	m->h = (struct header){ .request = request, .flags = VERSION, .size = size };
-	err = send_message(sock, m, -1);
+	err = send_message(sock, m, NULL, 0);
 	return err ? err : receive(sock, m, request);
 }
 
 /* One that has none, but for success or failure where that is agreed on. */
-static int tell(int sock, struct message *m, enum vhost_user_request request, uint32_t size, int fd,
-		bool ack)
+static int tell(int sock, struct message *m, enum vhost_user_request request, uint32_t size,
+		const int *fds, unsigned int nfds, bool ack)
 {
 	int err;
 
@@ -132,7 +133,7 @@ static int tell(int sock, struct message *m, enum vhost_user_request request, ui
 		.flags = VERSION | (ack ? F_NEED_REPLY : 0),
 		.size = size,
 	};
-	err = send_message(sock, m, fd);
+	err = send_message(sock, m, fds, nfds);
 	if (err || !ack)
 		return err;
 	err = receive(sock, m, request);
@@ -153,7 +154,7 @@ int vhost_user_set(int sock, enum vhost_user_request request, uint64_t value, bo
 	bool empty = request == VHOST_USER_SET_OWNER;
 	struct message m = { .value = value };
 
-	return tell(sock, &m, request, empty ? 0 : sizeof(value), -1, ack);
+	return tell(sock, &m, request, empty ? 0 : sizeof(value), NULL, 0, ack);
 }
 
 int vhost_user_get_config(int sock, void *buf, uint32_t len)
@@ -169,16 +170,23 @@ int vhost_user_get_config(int sock, void *buf, uint32_t len)
 	return err;
 }
 
-int vhost_user_set_mem(int sock, const struct gmem *m, bool ack)
+int vhost_user_set_mem(int sock, const struct gmem *m, unsigned int count, bool ack)
 {
-	struct message msg = {
-		.mem.nregions = 1,
-		.mem.region.guest_addr = m->iova,
-		.mem.region.size = m->size,
-		.mem.region.user_addr = (uintptr_t)m->va,
-	};
+	struct message msg = { .mem.nregions = count };
+	int fds[MAX_FDS];
+	unsigned int i;
 
-	return tell(sock, &msg, VHOST_USER_SET_MEM_TABLE, sizeof(msg.mem), m->fd, ack);
+	if (count > MAX_FDS)
+		return -E2BIG;
+	for (i = 0; i < count; i++) {
+		msg.mem.region[i].guest_addr = m[i].iova;
+		msg.mem.region[i].size = m[i].size;
+		msg.mem.region[i].user_addr = (uintptr_t)m[i].va;
+		fds[i] = m[i].fd;
+	}
+	return tell(sock, &msg, VHOST_USER_SET_MEM_TABLE,
+		    offsetof(struct mem_table, region) + count * sizeof(msg.mem.region[0]), fds,
+		    count, ack);
 }
 
 int vhost_user_set_state(int sock, enum vhost_user_request request, unsigned int queue,
@@ -186,14 +194,14 @@ int vhost_user_set_state(int sock, enum vhost_user_request request, unsigned int
 {
 	struct message m = { .state.index = queue, .state.num = num };
 
-	return tell(sock, &m, request, sizeof(m.state), -1, ack);
+	return tell(sock, &m, request, sizeof(m.state), NULL, 0, ack);
 }
 
 int vhost_user_set_addr(int sock, const struct vhost_vring_addr *addr, bool ack)
 {
 	struct message m = { .addr = *addr };
 
-	return tell(sock, &m, VHOST_USER_SET_VRING_ADDR, sizeof(m.addr), -1, ack);
+	return tell(sock, &m, VHOST_USER_SET_VRING_ADDR, sizeof(m.addr), NULL, 0, ack);
 }
 
 int vhost_user_set_fd(int sock, enum vhost_user_request request, unsigned int queue, int fd,
@@ -201,7 +209,7 @@ int vhost_user_set_fd(int sock, enum vhost_user_request request, unsigned int qu
 {
 	struct message m = { .value = queue };
 
-	return tell(sock, &m, request, sizeof(m.value), fd, ack);
+	return tell(sock, &m, request, sizeof(m.value), &fd, 1, ack);
 }
 
 int vhost_user_stop(int sock, unsigned int queue, unsigned int *base)

@@ -43,7 +43,7 @@ int vhost_user_get(int sock, enum vhost_user_request request, uint64_t *value);
 /* One that carries a number; waits for the answer where @ack says that answers were agreed on. */
 int vhost_user_set(int sock, enum vhost_user_request request, uint64_t value, bool ack);
 int vhost_user_get_config(int sock, void *buf, uint32_t len);
-int vhost_user_set_mem(int sock, const struct gmem *m, bool ack);
+int vhost_user_set_mem(int sock, const struct gmem *m, unsigned int count, bool ack);
 int vhost_user_set_state(int sock, enum vhost_user_request request, unsigned int queue,
 			 unsigned int num, bool ack);
 int vhost_user_set_addr(int sock, const struct vhost_vring_addr *addr, bool ack);
