@@ -12,6 +12,7 @@
 
 static void make(struct blk *b, struct bench_io *io, bool write)
 {
+	static const uint8_t unit[8] = { 1, 1, 0x40, 0 };
 	void *buf = gmem_alloc(&b->mem, BENCH_LEN, BENCH_LEN);
 
 	io->r.mem = &b->mem;
@@ -19,7 +20,7 @@ static void make(struct blk *b, struct bench_io *io, bool write)
 	io->cmd = gmem_alloc(&b->mem, sizeof(*io->cmd), 64);
 	io->resp = gmem_alloc(&b->mem, sizeof(*io->resp), 64);
 	/* Target 1, as its group is called, and its first unit. */
-	memcpy(io->cmd->lun, (uint8_t[8]){ 1, 1, 0x40, 0 }, sizeof(io->cmd->lun));
+	memcpy(io->cmd->lun, unit, sizeof(unit));
 	io->cmd->tag = (uintptr_t)io;
 	io->cmd->cdb[0] = write ? WRITE_10 : READ_10;
 	io->cmd->cdb[8] = BENCH_SECTORS;

@@ -18,6 +18,7 @@
 #define MOST_DEPTH	64u
 #define MOST_QUEUES	16u
 #define STRIDE		997u
+#define SILENCE_MS	5000
 
 struct bench;
 
@@ -27,6 +28,7 @@ struct queue {
 	unsigned int nr;
 	uint64_t block;
 	unsigned int requests;	/* of this round */
+	unsigned int lost;	/* kicks that the device took no notice of */
 	struct bench_io io[MOST_DEPTH];
 };
 
@@ -95,6 +97,24 @@ static void run_batches(struct queue *q)
 	}
 }
 
+/*
+ * A device that has said nothing for long is kicked once more: one that had asked for no kick, or
+ * lost it, would else say nothing for ever.
+ */
+static void wait_for_some(struct queue *q)
+{
+	struct ring *ring = &q->x->b.rings[q->nr];
+	int ms;
+
+	for (ms = 0; ms < BLK_HANG_LIMIT_MS; ms += SILENCE_MS) {
+		if (ring_pending(ring) || ring_wait(ring, SILENCE_MS))
+			return;
+		q->lost++;
+		ring_kick(ring);
+	}
+	die("a request", -ETIMEDOUT);
+}
+
 static void run_stream(struct queue *q)
 {
 	struct bench *x = q->x;
@@ -108,8 +128,7 @@ static void run_stream(struct queue *q)
 		add(q, &q->io[i]);
 	ring_flush(ring);
 	while (left) {
-		if (!ring_pending(ring) && !ring_wait(ring, BLK_HANG_LIMIT_MS))
-			die("a request", -ETIMEDOUT);
+		wait_for_some(q);
 		/* The request is the first in its bench_io. */
 		while (left && (io = ring_collect(ring, &len))) {
 			if (!x->kind->good(io))
@@ -119,9 +138,12 @@ static void run_stream(struct queue *q)
 		}
 		ring_flush(ring);
 	}
-	err = blk_drain(&x->b, q->nr);
-	if (err)
-		die("the last of the stream", err);
+	while (ring_in_flight(ring)) {
+		wait_for_some(q);
+		err = blk_collect(&x->b, q->nr);
+		if (err < 0)
+			die("the last of the stream", err);
+	}
 }
 
 static void *run_queue(void *arg)
@@ -181,7 +203,7 @@ static void prepare(struct bench *x)
 
 static void measure(struct bench *x)
 {
-	uint64_t kicks = 0, calls = 0, done = 0;
+	uint64_t kicks = 0, calls = 0, done = 0, lost = 0;
 	struct cost before, after;
 	unsigned int q;
 	int err;
@@ -203,38 +225,66 @@ static void measure(struct bench *x)
 		kicks += x->b.rings[q].kicks;
 		calls += x->b.rings[q].calls;
 		done += x->queues[q].requests;
+		lost += x->queues[q].lost;
 	}
 	printf("backend %llu\n", (unsigned long long)(after.backend - before.backend) / done);
 	printf("kernel %llu\n", (unsigned long long)(after.kernel - before.kernel) / done);
 	printf("machine %llu\n", (unsigned long long)(after.clock - before.clock) / done);
 	printf("kicks %llu\n", (unsigned long long)(kicks * 1000 / done));
 	printf("calls %llu\n", (unsigned long long)(calls * 1000 / done));
+	printf("lost %llu\n", (unsigned long long)lost);
+}
+
+static void set_option(struct bench *x, int c)
+{
+	switch (c) {
+	case 's':
+		x->opts.store = optarg;
+		break;
+	case 'u':
+		x->opts.socket = optarg;
+		break;
+	case 't':
+		x->opts.wwpn = optarg;
+		break;
+	case 'v':
+		x->opts.name = optarg;
+		break;
+	case 'p':
+		x->pid = strtoul(optarg, NULL, 0);
+		break;
+	case 'd':
+		x->depth = strtoul(optarg, NULL, 0);
+		break;
+	case 'q':
+		x->opts.queues = strtoul(optarg, NULL, 0);
+		break;
+	case 'n':
+		x->requests = strtoul(optarg, NULL, 0);
+		break;
+	case 'w':
+		x->write = true;
+		break;
+	case 'f':
+		x->stream = true;
+		break;
+	default:
+		exit(2);
+	}
 }
 
 static void parse(struct bench *x, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 's': x->opts.store = optarg; break;
-		case 'u': x->opts.socket = optarg; break;
-		case 't': x->opts.wwpn = optarg; break;
-		case 'v': x->opts.name = optarg; break;
-		case 'p': x->pid = strtoul(optarg, NULL, 0); break;
-		case 'd': x->depth = strtoul(optarg, NULL, 0); break;
-		case 'q': x->opts.queues = strtoul(optarg, NULL, 0); break;
-		case 'n': x->requests = strtoul(optarg, NULL, 0); break;
-		case 'w': x->write = true; break;
-		case 'f': x->stream = true; break;
-		default: exit(2);
-		}
-	}
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		set_option(x, c);
 	if (optind == argc && x->depth && x->depth <= MOST_DEPTH && x->opts.queues &&
-	    x->opts.queues <= MOST_QUEUES &&
+	    x->opts.queues <= MOST_QUEUES && x->requests / x->opts.queues >= 8 * x->depth &&
 	    (x->opts.store || x->opts.socket || x->opts.name))
 		return;
-	fprintf(stderr, "usage: blk_bench --store PATH [--wwpn NAME] | --socket PATH | --name VDPA\n"
+	fprintf(stderr,
+		"usage: blk_bench --store PATH [--wwpn NAME] | --socket PATH | --name VDPA\n"
 		"\t[--pid OF_THE_BACKEND] [--depth 1..%u] [--queues 1..%u] [--requests N]\n"
 		"\t[--write] [--stream]\n", MOST_DEPTH, MOST_QUEUES);
 	exit(2);

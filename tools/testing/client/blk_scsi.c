@@ -85,7 +85,7 @@ static int set_endpoint(struct blk *b, unsigned long request)
 {
 	struct vhost_scsi_target t = { .vhost_tpgt = 1 };
 
-	strncpy(t.vhost_wwpn, b->opts.wwpn, sizeof(t.vhost_wwpn) - 1);
+	memcpy(t.vhost_wwpn, b->opts.wwpn, strnlen(b->opts.wwpn, sizeof(t.vhost_wwpn) - 1));
 	return vhost_ioctl(&b->v, request, &t);
 }
 

@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +47,7 @@ static int sum_up(const char *dir, bool (*counts)(const char *name), uint64_t *s
 	DIR *d = opendir(dir);
 	struct dirent *e;
 	char line[100];
-	uint64_t ns;
+	unsigned long ns;
 	int n = 0;
 
 	if (!d)
@@ -57,7 +56,7 @@ static int sum_up(const char *dir, bool (*counts)(const char *name), uint64_t *s
 		if (!isdigit(e->d_name[0]) ||
 		    !read_file(dir, e->d_name, "comm", line, sizeof(line)) || !counts(line) ||
 		    !read_file(dir, e->d_name, "schedstat", line, sizeof(line)) ||
-		    sscanf(line, "%" SCNu64, &ns) != 1)
+		    sscanf(line, "%lu", &ns) != 1)
 			continue;
 		*sum += ns;
 		n++;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What threads have run, by the scheduler's accounts. Where a machine counts instructions, ns are those. */
+/*
+ * What threads have run, by the scheduler's accounts. Where a machine counts instructions, ns are
+ * those.
+ */
 #ifndef PVIO_CLIENT_COST_H
 #define PVIO_CLIENT_COST_H
 

@@ -6,11 +6,12 @@
 # vhost-user. As a disk of this machine: a pvio disk and the daemon's by vDPA,
 # and the store itself. And what counting costs, with modules that count nothing.
 set -euo pipefail
+# shellcheck source=SCRIPTDIR/lib.sh
 . /payload/bench/lib.sh
 
 ROUNDS=$1
-IOS=32000
-FIO_IOS=32000
+IOS=16000
+FIO_IOS=16000
 UNIT=instructions/IO
 
 # A store each, all alike: they are held exclusively.
@@ -29,7 +30,7 @@ compare() {
 # by_ring RW DEPTH - the client with each of them. A peer is there only for its own turn: what
 # waits must not cost the others anything.
 by_ring() {
-	local rw=$1 depth=$2 opts peer
+	local rw=$1 depth=$2 opts
 
 	read -ra opts <<<"$(options "$rw" "$depth")"
 	GOT=()
@@ -56,7 +57,7 @@ by_vduse() {
 
 	REASON='' THEIRS=- THEIR_THREADS=-
 	vduse_start "$THEIRS_VDUSE" 1 || return 0
-	fio_ns "$VDUSE_DISK" "$1" "$2" $((FIO_IOS / 8)) >/dev/null
+	fio_ns "$VDUSE_DISK" "$1" "$2" $((FIO_IOS / 4)) >/dev/null
 	before=$(threads_ns "$QSD_PID")
 	THEIRS=$(fio_ns "$VDUSE_DISK" "$1" "$2" "$FIO_IOS")
 	THEIR_THREADS=$((($(threads_ns "$QSD_PID") - before) / FIO_IOS))
@@ -67,6 +68,7 @@ by_vduse() {
 by_vdpa() {
 	local rw=$1 depth=$2 name=rand$1-4k-qd$2 worker native before ours threads
 
+	REASON=
 	worker=$(pgrep -x pv0-bench)
 	native=$(fio_ns "$OURS" "$rw" "$depth" "$FIO_IOS")
 	before=$(threads_ns "$worker")
@@ -84,7 +86,7 @@ start() {
 	disk_make bench path="$OURS" loop=1 queues=1 queue_size=256
 	device_add bench
 	DISK=/dev/$(ls /sys/bus/vdpa/devices/bench/virtio*/block)
-	fio_ns "$DISK" read 32 $((FIO_IOS / 8)) >/dev/null
+	fio_ns "$DISK" read 32 $((FIO_IOS / 4)) >/dev/null
 }
 
 stop() {
@@ -95,6 +97,7 @@ stop() {
 
 # uncounted DEPTH - the cost of counting
 uncounted() {
+	REASON=
 	client ours --store "$OURS" --requests "$IOS" --depth "$1"
 	row "blk-ring-backend-randread-4k-qd$1" uncounted "$UNIT" "${COUNTED[$1]}" \
 		"$(got ours backend)"
@@ -122,7 +125,7 @@ round() {
 
 # Completions inside the submission: the cheapest store there is.
 modprobe null_blk nr_devices=4 gb=1 queue_mode=2 irqmode=0 submit_queues=1
-fio_ns "$OURS" read 32 $((FIO_IOS / 8)) >/dev/null
+fio_ns "$OURS" read 32 $((FIO_IOS / 4)) >/dev/null
 for ((i = 0; i < ROUNDS; i++)); do
 	round
 done

@@ -2,14 +2,17 @@
 # shellcheck shell=bash
 # In the virtual host: rows of results, and what the clients measure.
 
+# shellcheck source=/dev/null
 . /payload/selftests/lib.sh
+# shellcheck source=SCRIPTDIR/peers.sh
 . /payload/bench/peers.sh
 
-# row BENCH PEER UNIT OURS THEIRS - a line for the table; THEIRS may be "-", because of REASON
+# row BENCH PEER UNIT OURS THEIRS - a line for the table; THEIRS may be "-", because of REASON.
+# There may be one for what is to be known of a figure, too.
 row() {
-	local reason=
+	local reason=$REASON
 
-	[ "$5" != - ] || reason=${REASON:-it did not run}
+	[ "$5" != - ] || reason=${reason:-it did not run}
 	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" "$reason" >>"$RESULTS/rows"
 	echo "$* $reason"
 }
@@ -17,10 +20,12 @@ row() {
 # client WHO [OPTION]... - requests by ring client; what they cost in GOT[WHO.backend] and so on:
 # the back-end's own threads and the kernel's that it makes work, the machine, kicks and calls
 declare -A GOT
+REASON=
 client() {
 	local who=$1 name value
 
 	shift
+	unset "GOT[$who.calls]"
 	while read -r name value; do
 		GOT[$who.$name]=$value
 	done < <(/payload/selftests/blk_bench "$@" 2>/run/bench-client.log)
@@ -31,6 +36,7 @@ client() {
 	echo "$who: threads ${GOT[$who.backend]}, kernel's ${GOT[$who.kernel]}," \
 		"machine ${GOT[$who.machine]}, kicks ${GOT[$who.kicks]}, calls ${GOT[$who.calls]}: $*"
 	GOT[$who.backend]=$((GOT[$who.backend] + GOT[$who.kernel]))
+	[ "${GOT[$who.lost]}" = 0 ] || REASON="kicks lost by $who: ${GOT[$who.lost]}"
 }
 
 # got WHO WHAT - or "-"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # scripts that read this use what is set here
 # In the virtual host: what pvio's block back-end is compared with. Each peer has
 # PEER_start STORE QUEUES and PEER_stop; a start that fails says in REASON why.
 
@@ -55,7 +56,8 @@ qsd() {
 }
 
 qsd_stop() {
-	kill "$QSD_PID" && wait "$QSD_PID" || true
+	kill "$QSD_PID"
+	wait "$QSD_PID" || true
 	rm -f /run/bench-qsd.pid "$SOCKET"
 }
 

@@ -15,7 +15,6 @@
 
 #define PATH		"/tmp/pvio-native-dpdk.sock"
 #define QUEUE		1u	/* what a guest sends */
-#define FEATURES	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC)
 #define START_PACKED	0x80008000u	/* both wrap counters are 1 */
 #define WAIT_MS		10000
 
@@ -67,7 +66,8 @@ static int set_queue(int sock, const struct native_ring *r, unsigned int q, void
 static int connect_to(const struct native_ring *r)
 {
 	struct gmem *m = (struct gmem *)&r->mem[0];
-	uint64_t features = FEATURES | (r->packed ? 1ull << VIRTIO_F_RING_PACKED : 0);
+	uint64_t features = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC |
+			    (uint64_t)r->packed << VIRTIO_F_RING_PACKED;
 	char *idle = gmem_alloc(m, 16 * 4096, 4096);
 	int sock, err = vhost_user_connect(PATH, &sock);
 
@@ -84,7 +84,7 @@ static int connect_to(const struct native_ring *r)
 
 static const char *dpdk_open(const struct native_ring *r)
 {
-	static char *args[] = {
+	char *args[] = {
 		"native", "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--no-telemetry",
 		"-l", "0", "--log-level", "lib.*:error", NULL
 	};

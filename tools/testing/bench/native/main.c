@@ -98,5 +98,5 @@ int main(int argc, char **argv)
 	}
 	/* Threads that a library made are not waited for. */
 	fflush(stdout);
-	_Exit(0);
+	quick_exit(0);
 }

@@ -17,7 +17,8 @@
 
 /* What the kernel's shims want to have. */
 bool user_addr_check;
-void *__user_addr_min, *__user_addr_max, *__kmalloc_fake, *__kfree_ignore_start, *__kfree_ignore_end;
+void *__user_addr_min, *__user_addr_max, *__kmalloc_fake;
+void *__kfree_ignore_start, *__kfree_ignore_end;
 
 static struct vringh vrh;
 static struct vringh_iov riov, wiov;
