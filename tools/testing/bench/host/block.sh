@@ -12,6 +12,8 @@ set -euo pipefail
 ROUNDS=$1
 IOS=16000
 FIO_IOS=16000
+FIO_JOBS=8
+FIO_JOB_IOS=5000
 UNIT=instructions/IO
 
 # A store each, all alike: they are held exclusively.
@@ -67,13 +69,18 @@ by_vduse() {
 # by_vdpa RW DEPTH - as disks of this machine
 by_vdpa() {
 	local rw=$1 depth=$2 name=rand$1-4k-qd$2 worker native before ours threads
+	local was=() is=() ios=$((FIO_JOBS * FIO_JOB_IOS))
 
 	REASON=
 	worker=$(pgrep -x pv0-bench)
 	native=$(fio_ns "$OURS" "$rw" "$depth" "$FIO_IOS")
+	read -ra was < <(queue_stats bench)
 	before=$(threads_ns "$worker")
-	ours=$(fio_ns "$DISK" "$rw" "$depth" "$FIO_IOS")
-	threads=$((($(threads_ns "$worker") - before) / FIO_IOS))
+	ours=$(fio_ns "$DISK" "$rw" "$depth" "$FIO_JOB_IOS" "$FIO_JOBS")
+	threads=$((($(threads_ns "$worker") - before) / ios))
+	read -ra is < <(queue_stats bench)
+	echo "by virtio_vdpa: $ios requests, batches $((is[0] - was[0]))," \
+		"kicks $((is[1] - was[1])), calls $((is[2] - was[2]))"
 	row "blk-vdpa-machine-$name" native-fio "$UNIT" "$ours" "$native"
 	by_vduse "$rw" "$depth"
 	row "blk-vdpa-machine-$name" qsd-vduse "$UNIT" "$ours" "$THEIRS"

@@ -44,12 +44,24 @@ got() {
 	echo "${GOT[$1.$2]:--}"
 }
 
-# fio_ns DEVICE READ_OR_WRITE DEPTH IOS - nanoseconds for one
+# fio_ns DEVICE READ_OR_WRITE DEPTH IOS [JOBS] - nanoseconds for one, in JOBS one after
+# the other, each of IOS: how requests fall into batches is settled at a job's start
 fio_ns() {
-	fio --name=bench --filename="$1" --rw="rand$2" --bs=4k --iodepth="$3" --direct=1 \
+	local jobs=() i
+
+	for ((i = 0; i < ${5:-1}; i++)); do
+		jobs+=(--name="bench$i" --stonewall)
+	done
+	fio --name=global --filename="$1" --rw="rand$2" --bs=4k --iodepth="$3" --direct=1 \
 		--ioengine=io_uring --norandommap --randrepeat=1 --gtod_reduce=1 --size=1G \
-		--number_ios="$4" --eta=never --output-format=json |
-		jq '.jobs[0] | .job_runtime * 1000000 / (.read.total_ios + .write.total_ios) | floor'
+		--thread --number_ios="$4" --eta=never --output-format=json "${jobs[@]}" |
+		jq '(.jobs | map(.job_runtime) | add) * 1000000 /
+			(.jobs | map(.read.total_ios + .write.total_ios) | add) | floor'
+}
+
+# queue_stats DISK - batches, kicks and calls of its only queue until now
+queue_stats() {
+	/payload/pvioctl --json stats "$1" | jq -r '.[0] | "\(.batches) \(.kicks) \(.calls)"'
 }
 
 # threads_ns PID - what all threads of a process have run
