@@ -4,6 +4,7 @@
  * is copied into packet buffers, so the first descriptor begins with a header of virtio-net, and
  * writable pieces are taken for more of the packet. This process is its VMM as well.
  */
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <rte_eal.h>
@@ -82,15 +83,24 @@ static int connect_to(const struct native_ring *r)
 	return err ? err : set_queue(sock, r, QUEUE, r->desc, r->driver, r->device);
 }
 
+/* As a command line says it. */
+static int start_environment(void)
+{
+	static char line[] =
+		"native --no-huge -m 64 --no-pci --no-shconf --no-telemetry -l 0 --log-level lib.*:error";
+	char *args[16] = { NULL }, *rest = line;
+	int n = 0;
+
+	while (n < 15 && (args[n] = strtok_r(rest, " ", &rest)))
+		n++;
+	return rte_eal_init(n, args);
+}
+
 static const char *dpdk_open(const struct native_ring *r)
 {
-	char *args[] = {
-		"native", "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--no-telemetry",
-		"-l", "0", "--log-level", "lib.*:error", NULL
-	};
 	int ms;
 
-	if (rte_eal_init(sizeof(args) / sizeof(*args) - 1, args) < 0)
+	if (start_environment() < 0)
 		return "its environment does not come up";
 	pool = rte_pktmbuf_pool_create("packets", 1023, 250, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 				       SOCKET_ID_ANY);
