@@ -86,8 +86,7 @@ static int connect_to(const struct native_ring *r)
 /* As a command line says it. */
 static int start_environment(void)
 {
-	static char line[] =
-		"native --no-huge -m 64 --no-pci --no-shconf --no-telemetry -l 0 --log-level lib.*:error";
+	static char line[] = "native --no-huge -m 64 --no-pci --no-shconf --no-telemetry -l 0";
 	char *args[16] = { NULL }, *rest = line;
 	int n = 0;
 
