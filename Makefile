@@ -33,7 +33,6 @@ help:
 	@echo 'make check [T=name]                     run the tests, or the part of that name'
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
-	@echo '                                        the part of that name'
 	@echo 'make soak [MINUTES=n]                   the tests that run longer'
 	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table node va pa'
 
