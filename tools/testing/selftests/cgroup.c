@@ -320,7 +320,7 @@ static int await_throttled(struct vmm *v, struct cpu_stat *s, unsigned long long
  * By the group's own books: the threads' time is in its usage, it was throttled, and had no more
  * than its quota in each period. Ticks are late in a machine that is emulated: some more.
  */
-static int cpu(struct vmm *v)
+static int cpu_time(struct vmm *v)
 {
 	struct thread before[THREADS + 1], after[THREADS + 1];
 	unsigned long long ran, used, periods, pool;
@@ -342,8 +342,9 @@ static int cpu(struct vmm *v)
 	pool = run_time(after, n, "pvb") - run_time(before, n, "pvb");
 	used = s.usage - from.usage;
 	periods = s.periods - from.periods;
-	ktap_diag("%llu periods, %llu throttled, %llu us used; threads ran %llu us, of which the pool %llu us; %lu requests",
-		  periods, s.throttled - from.throttled, used, ran, pool, v->o->done);
+	ktap_diag("%lu requests in %llu periods, %llu throttled", v->o->done, periods,
+		  s.throttled - from.throttled);
+	ktap_diag("%llu us used; threads ran %llu us, the pool's %llu us", used, ran, pool);
 	CHECK(ran, "the threads have not run");
 	CHECK(used * 10 >= ran * 9, "the group does not pay");
 	CHECK(used <= (periods + 1) * QUOTA_US * 3, "%llu us are too many", used);
@@ -473,7 +474,7 @@ static int cgroup_threads(void *ctx)
 
 static int cgroup_cpu(void *ctx)
 {
-	return on_vmm(ctx, cpu);
+	return on_vmm(ctx, cpu_time);
 }
 
 static int cgroup_io_stat(void *ctx)
