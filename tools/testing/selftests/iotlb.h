@@ -32,6 +32,12 @@ struct vmm {
 	pthread_t thread;
 };
 
+/* What a device needs to do with descriptors: those of a packed ring it writes back. */
+static inline uint8_t iotlb_desc_perm(const struct ring *r)
+{
+	return r->packed ? VHOST_ACCESS_RW : VHOST_ACCESS_RO;
+}
+
 /* Fixtures: open, with nothing mapped; and started, with the device's own memory mapped. */
 int iotlb_open(void *ctx);
 int iotlb_start(void *ctx);

@@ -195,7 +195,7 @@ static int message_read(void *ctx)
 	CHECK_EQ(read(e->b.v.fd, &m, sizeof(m)), sizeof(m));
 	want.iotlb.type = VHOST_IOTLB_MISS;
 	want.iotlb.iova = e->b.rings[0].desc_iova;
-	want.iotlb.perm = VHOST_ACCESS_RO;
+	want.iotlb.perm = iotlb_desc_perm(&e->b.rings[0]);
 	CHECK(!memcmp(&m, &want, sizeof(m)), "no miss, or junk in it");
 	CHECK(read(e->b.v.fd, &m, sizeof(m)) < 0 && errno == EAGAIN, "another one");
 	e->b.nqueues = 4;

@@ -35,6 +35,7 @@ NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_pac
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
 	node_iotlb node_iotlb_slow node_iotlb_io node_dirty
+	node_iotlb_packed node_dirty_packed
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop node_nbd"
 SIZE_MIB=96 SLOW_MS=300
@@ -236,6 +237,14 @@ part_node_cgroup() {
 
 part_node_cgroup_file() {
 	on_file ext4 store_node cgroup
+}
+
+part_node_iotlb_packed() {
+	on_node iotlb --packed --only miss
+}
+
+part_node_dirty_packed() {
+	on_node dirty --packed --in-order
 }
 
 part_node_netlink() {
