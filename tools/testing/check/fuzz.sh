@@ -6,8 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../fuzz/lib.sh"
 
 # How many new inputs.
-RUNS_ring=100000
-RUNS_table=100000
+declare -A RUNS=([ring]=100000 [table]=100000)
 
 fuzz_part() {
 	local target=$1 log=$PART_LOGS/$2.libfuzzer rc=0
@@ -27,12 +26,12 @@ kept() {
 }
 
 new() {
-	local dir runs=RUNS_$1
+	local dir
 
 	dir=$(fuzz_seeds "$1")
 	rm -rf "$FUZZ_OUT/grown-$1"
 	mkdir -p "$FUZZ_OUT/grown-$1"
-	fuzz_part "$1" "$1_new" -seed=1 -runs="${!runs}" "$FUZZ_OUT/grown-$1" "$dir"
+	fuzz_part "$1" "$1_new" -seed=1 -runs="${RUNS[$1]}" "$FUZZ_OUT/grown-$1" "$dir"
 }
 
 # What the driver says may index nothing before array_index_nospec().

@@ -23,17 +23,21 @@ executions() {
 	sed -nE 's/^.*# executions: ([0-9]+)$/\1/p' /tmp/fuzz-turn | awk '{ n += $1 } END { print n + 0 }'
 }
 
-declare -A DONE
+declare -A OPERATIONS
 while [ "$RC" = 0 ] && { [ "$TURN" -lt $# ] || [ $SECONDS -lt $END ]; }; do
 	target=${*:TURN % $# + 1:1}
 	bash /payload/selftests/run.sh --rounds "$ROUNDS" --seed "$SEED" "$(part_of "$target")" \
 		2>&1 | tee /tmp/fuzz-turn || RC=1
-	DONE[$target]=$((${DONE[$target]:-0} + $(executions)))
-	echo "# $target: ${DONE[$target]} operations up to seed $((SEED + ROUNDS - 1))"
+	OPERATIONS[$target]=$((${OPERATIONS[$target]:-0} + $(executions)))
+	echo "# $target: ${OPERATIONS[$target]} operations up to seed $((SEED + ROUNDS - 1))"
 	SEED=$((SEED + ROUNDS))
 	TURN=$((TURN + 1))
 done
 echo "KTAP version 1"
 echo "1..1"
-[ "$RC" = 0 ] && echo "ok 1 fuzz" || echo "not ok 1 fuzz"
+if [ "$RC" = 0 ]; then
+	echo "ok 1 fuzz"
+else
+	echo "not ok 1 fuzz"
+fi
 exit "$RC"

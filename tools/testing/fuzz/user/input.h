@@ -56,6 +56,7 @@ do {									\
 	}								\
 } while (0)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* What libFuzzer calls. */
+int fuzz_one_input(const uint8_t *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
 
 #endif

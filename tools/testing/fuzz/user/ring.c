@@ -406,7 +406,7 @@ static void (*const fuzz_ops[])(struct fuzz_ring *f, struct fuzz_input *in) = {
 	fuzz_op_offer, fuzz_turn,
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one_input(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { .at = data, .left = size };
 	unsigned long allocs = unit_allocs;

@@ -124,12 +124,12 @@ static int table_model_translate(const struct table_model *m, u64 iova, u32 len,
 			return -EFAULT;
 		addr = r->addr + (iova - r->start);
 		end = min(last, r->last);
-		if (n && addr && seg[n - 1].addr + seg[n - 1].len == addr)
-			seg[n - 1].len += end - iova + 1;
-		else if (n == max)
-			return -ENOSPC;
-		else
-			seg[n++] = (struct pvmem_seg) { addr, iova, end - iova + 1 };
+		if (!n || !addr || seg[n - 1].addr + seg[n - 1].len != addr) {
+			if (n == max)
+				return -ENOSPC;
+			seg[n++] = (struct pvmem_seg) { addr, iova, 0 };
+		}
+		seg[n - 1].len += end - iova + 1;
 		if (end == last)
 			return n;
 		iova = end + 1;
@@ -145,7 +145,7 @@ static void table_translate(const struct table_model *m, const struct pvmem_tabl
 	struct pvmem_seg want[TABLE_SEGS + 4], *got;
 	int n, k, i;
 
-	max = min(max, (u8)TABLE_SEGS);
+	max = min_t(u8, max, TABLE_SEGS);
 	len = len ?: 1;
 	/* Of its exact size: who writes beyond it is seen. */
 	got = malloc(max * sizeof(*got) ?: 1);
@@ -159,7 +159,7 @@ static void table_translate(const struct table_model *m, const struct pvmem_tabl
 	free(got);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int fuzz_one_input(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { .at = data, .left = size };
 	struct table_model m = { .max = fuzz_u8(&in) % (TABLE_MAX + 1) };

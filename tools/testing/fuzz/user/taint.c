@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * taint FILE... - run inputs of the target ring, and follow what comes from the driver: it may index
- * no array of the engine, and make no address, before it has passed array_index_nospec().
+ * taint FILE... - run inputs of the target ring, and follow what comes from the driver: it may
+ * index no array of the engine, and make no address, before it has passed array_index_nospec().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static void taint_run(const char *path)
 	}
 	len = fread(data, 1, sizeof(data), f);
 	fclose(f);
-	LLVMFuzzerTestOneInput(data, len);
+	fuzz_one_input(data, len);
 }
 
 int main(int argc, char **argv)
