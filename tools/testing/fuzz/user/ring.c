@@ -215,6 +215,17 @@ static void fuzz_give_back(struct fuzz_ring *f, unsigned int from)
 		model_give_back(&f->m);
 }
 
+/* What is to be asked for is really missing; otherwise it is an error like others. */
+static int fuzz_check_miss(struct fuzz_ring *f)
+{
+	const struct pvring_miss *miss = &f->r.miss;
+	const struct world_map *map = world_find(&f->w, miss->iova);
+
+	FUZZ_CHECK(f->w.table->misses, "a miss that can't be mended");
+	FUZZ_CHECK(!map || !(map->perm & miss->perm), "a miss of what is there");
+	return -EINVAL;
+}
+
 /* @what: chains at most, and how many of them are given back. */
 static void fuzz_pop(struct fuzz_ring *f, struct fuzz_input *in)
 {
@@ -237,6 +248,8 @@ static void fuzz_pop(struct fuzz_ring *f, struct fuzz_input *in)
 	faulty &= unit_fault_countdown < 0;
 	if (got == -EAGAIN)
 		FUZZ_CHECK(faulty && f->r.fault.len && !f->r.fault.write, "fault of nothing");
+	else if (got == -ENXIO)
+		got = fuzz_check_miss(f);
 	else if (got < 0)
 		FUZZ_CHECK(got == -EINVAL && f->r.error, "error %d", got);
 	if (!f->g.changed && !faulty && !f->m.lost)

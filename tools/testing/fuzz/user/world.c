@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <linux/kernel.h>
+#include <linux/slab.h>
 
 #include "world.h"
 
@@ -77,9 +78,44 @@ static void world_map_add(struct world *w, u64 iova, u32 len, u32 perm, u8 *mem)
 	};
 }
 
+static struct pvmem_table *world_regions(const struct world *w)
+{
+	struct pvmem_table *t = pvmem_table_alloc(PVMEM_KERN, WORLD_MAPS);
+	const struct world_map *m;
+
+	FUZZ_CHECK(t, "no memory");
+	for (m = w->map; m < w->map + w->nmaps; m++)
+		FUZZ_CHECK(!pvmem_table_add(t, m->iova, m->iova + (m->len - 1),
+					    (uintptr_t)m->mem, m->perm), "region refused");
+	FUZZ_CHECK(!pvmem_table_seal(t), "regions overlap");
+	return t;
+}
+
+static struct pvmem_table *world_iotlb(const struct world *w)
+{
+	struct pvmem_table *t = pvmem_iotlb_alloc(PVMEM_KERN);
+	const struct world_map *m;
+	struct pvmem_entry *e;
+
+	FUZZ_CHECK(t, "no memory");
+	for (m = w->map; m < w->map + w->nmaps; m++) {
+		e = kzalloc(sizeof(*e), GFP_KERNEL);
+		FUZZ_CHECK(e, "no memory");
+		e->region = (struct pvmem_region) {
+			.start = m->iova,
+			.last = m->iova + (m->len - 1),
+			.addr = (uintptr_t)m->mem,
+			.perm = m->perm,
+		};
+		pvmem_iotlb_add(t, e);
+	}
+	return t;
+}
+
 /*
  * Replaces the memory table: the regions whose bits are set in @regions, with
- * the permission that @perms says for one of them.
+ * the permission that @perms says for one of them. It also says whether that is an
+ * IOTLB, where what is missing may be asked for.
  */
 void world_set_table(struct world *w, u16 regions, u8 perms)
 {
@@ -102,14 +138,7 @@ void world_set_table(struct world *w, u16 regions, u8 perms)
 			      (WORLD_TINIES - 1 - i) * WORLD_TINY);
 
 	pvmem_table_put(w->table);
-	w->table = pvmem_table_alloc(PVMEM_KERN, WORLD_MAPS);
-	FUZZ_CHECK(w->table, "no memory");
-	for (i = 0; i < w->nmaps; i++)
-		FUZZ_CHECK(!pvmem_table_add(w->table, w->map[i].iova,
-					    w->map[i].iova + (w->map[i].len - 1),
-					    (uintptr_t)w->map[i].mem,
-					    w->map[i].perm), "region %u", i);
-	FUZZ_CHECK(!pvmem_table_seal(w->table), "regions overlap");
+	w->table = perms & 0x20 ? world_iotlb(w) : world_regions(w);
 }
 
 /*
