@@ -27,6 +27,7 @@ VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io
 # What a kernel without vDPA has as well.
 NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_packed node_io_order
 	node_io_packed_order node_io_small_ring node_iotlb node_iotlb_io node_iotlb_slow node_dirty
+	node_iotlb_packed node_dirty_packed
 	node_readonly node_bad node_scribble node_fuzz node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
