@@ -56,6 +56,7 @@ static const struct option options[] = {
 	{ "requests", required_argument, NULL, 'n' },
 	{ "write", no_argument, NULL, 'w' },
 	{ "stream", no_argument, NULL, 'f' },
+	{ "packed", no_argument, NULL, 'r' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -187,6 +188,8 @@ static void prepare(struct bench *x)
 		err = blk_start(&x->b);
 	if (err)
 		die("the device", err);
+	if (x->opts.with & ~x->b.features)
+		die("packed rings", -EOPNOTSUPP);
 	x->blocks = blk_capacity(&x->b) / BENCH_SECTORS;
 	for (q = 0; q < x->b.nqueues; q++) {
 		x->queues[q].x = x;
@@ -268,6 +271,9 @@ static void set_option(struct bench *x, int c)
 	case 'f':
 		x->stream = true;
 		break;
+	case 'r':
+		x->opts.with |= BIT(VIRTIO_F_RING_PACKED);
+		break;
 	default:
 		exit(2);
 	}
@@ -286,7 +292,7 @@ static void parse(struct bench *x, int argc, char **argv)
 	fprintf(stderr,
 		"usage: blk_bench --store PATH [--wwpn NAME] | --socket PATH | --name VDPA\n"
 		"\t[--pid OF_THE_BACKEND] [--depth 1..%u] [--queues 1..%u] [--requests N]\n"
-		"\t[--write] [--stream]\n", MOST_DEPTH, MOST_QUEUES);
+		"\t[--write] [--stream] [--packed]\n", MOST_DEPTH, MOST_QUEUES);
 	exit(2);
 }
 

@@ -53,6 +53,16 @@ by_ring() {
 	compare machine qsd-vhost-user "$rw" "$depth"
 }
 
+# packed DEPTH - by ring client, with a packed ring instead of a split one
+packed() {
+	local depth=$1
+
+	REASON=
+	client pvio-packed --store "$OURS" --requests "$IOS" --depth "$depth" --packed || true
+	compare backend pvio-packed read "$depth"
+	compare machine pvio-packed read "$depth"
+}
+
 # by_vduse RW DEPTH
 by_vduse() {
 	local before
@@ -118,7 +128,10 @@ round() {
 	for rw in read write; do
 		for depth in 32 1; do
 			by_ring "$rw" "$depth"
-			[ "$rw" = write ] || COUNTED[depth]=$(got ours backend)
+			if [ "$rw" = read ]; then
+				COUNTED[depth]=$(got ours backend)
+				packed "$depth"
+			fi
 			by_vdpa "$rw" "$depth"
 		done
 	done
