@@ -15,6 +15,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/slab.h>
+#include <linux/task_work.h>
 
 #include "worker.h"
 
@@ -75,12 +76,29 @@ static void pvworker_run_list(struct pvworker *w, struct llist_node *node)
 	}
 }
 
+/*
+ * What a task is to do on its way back to user space, where these never go: a
+ * kernel may throttle a group's tasks there (cpu.max). Those who look for
+ * signals do it as well, and the thread's own loop looks for them between runs.
+ */
+static bool pvworker_has_task_work(void)
+{
+	if ((current->flags & PF_KTHREAD) || !task_work_pending(current))
+		return false;
+
+	__set_current_state(TASK_RUNNING);
+	set_thread_flag(TIF_NOTIFY_SIGNAL);
+	return true;
+}
+
 /* The thread's state is TASK_INTERRUPTIBLE: what is queued now wakes it. */
 static bool pvworker_run(void *data)
 {
 	struct pvworker *w = data;
 	struct llist_node *node;
 
+	if (pvworker_has_task_work())
+		return true;
 	if (llist_empty(&w->list))
 		return false;
 
