@@ -193,8 +193,8 @@ void scribble_submit(struct scribbler *s)
 		for (i = 0; i < SCRIBBLE_DEPTH; i++) {
 			struct blk_req *r = &s->reqs[q * SCRIBBLE_DEPTH + i];
 
-			blk_req_usual(r, prng_chance(&s->prng, 50), i * 8, s->buf + i * SCRIBBLE_LEN,
-				      SCRIBBLE_LEN);
+			blk_req_usual(r, prng_chance(&s->prng, 50), i * 8,
+				      s->buf + i * SCRIBBLE_LEN, SCRIBBLE_LEN);
 			if (blk_queue(b, q, r, prng_range(&s->prng, RING_DIRECT, RING_MIXED)))
 				break;
 		}
