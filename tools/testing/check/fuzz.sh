@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../fuzz/lib.sh"
 
 # How many new inputs.
-declare -A RUNS=([ring]=100000 [table]=100000)
+declare -A RUNS=([ring]=30000 [table]=100000)
 
 fuzz_part() {
 	local target=$1 log=$PART_LOGS/$2.libfuzzer rc=0
