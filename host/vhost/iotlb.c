@@ -14,10 +14,20 @@
 
 #include "dev.h"
 
-/* Queues that were not started look at no memory. */
+/*
+ * The next queue from @i on that looks at memory, nvqs where there is none: those
+ * that were not started don't.
+ */
+static unsigned int pvdev_next_live(const struct pvdev *dev, unsigned int i)
+{
+	while (i < dev->nvqs && !dev->vqs[i]->live)
+		i++;
+	return i;
+}
+
 #define pvdev_for_each_live(dev, i)					\
-	for ((i) = 0; (i) < (dev)->nvqs; (i)++)				\
-		if ((dev)->vqs[i]->live)
+	for ((i) = pvdev_next_live(dev, 0); (i) < (dev)->nvqs;		\
+	     (i) = pvdev_next_live(dev, (i) + 1))
 
 static void pvdev_lock_memory(struct pvdev *dev)
 {

@@ -2,7 +2,8 @@
 /*
  * The table of guest memory: regions of I/O virtual addresses and what they
  * translate to. A table is filled, sealed, and never changes again; an update
- * is a new table. (An IOTLB is another matter: mem_iotlb.c.) Nothing here knows who looks a table up, or when.
+ * is a new table. (An IOTLB is another matter: mem_iotlb.c.) Nothing here knows
+ * who looks a table up, or when.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ring_packed.h"
 
-#define F_AVAIL		(1 << VRING_PACKED_DESC_F_AVAIL)
-#define F_USED		(1 << VRING_PACKED_DESC_F_USED)
-#define WRAP		(1u << VRING_PACKED_EVENT_F_WRAP_CTR)
+#define F_AVAIL		0x0080u
+#define F_USED		0x8000u
+#define WRAP		0x8000u
 
 static void store_flags(struct ring_packed_desc *d, uint16_t flags)
 {

@@ -64,7 +64,8 @@ static int message_values(void *ctx)
 		{ { .type = VHOST_IOTLB_INVALIDATE, .iova = 2, .size = last }, -EINVAL },
 		{ { .type = VHOST_IOTLB_INVALIDATE, .iova = 0, .size = 0 }, 0 },
 		{ { .type = VHOST_IOTLB_ACCESS_FAIL, .iova = 0, .size = 0 }, -ENOENT },
-		{ { .type = VHOST_IOTLB_ACCESS_FAIL, .iova = 0, .size = last, .perm = 3 }, -ENOENT },
+		{ { .type = VHOST_IOTLB_ACCESS_FAIL, .iova = 0, .size = last, .perm = 3 },
+		  -ENOENT },
 		{ { .type = VHOST_IOTLB_ACCESS_FAIL, .iova = last, .size = 2 }, -EINVAL },
 		{ { .type = VHOST_IOTLB_MISS, .iova = 0, .size = PAGE, .perm = 1 }, -EINVAL },
 		{ { .type = VHOST_IOTLB_BATCH_BEGIN }, -EINVAL },
@@ -101,13 +102,12 @@ static int message_frames(void *ctx)
 	for (len = 0; len < sizeof(m); len++) {
 		ssize_t n = write(e->b.v.fd, m, len);
 
-		if (!len) {
+		if (!len)
 			CHECK(n <= 0, "%zd bytes of nothing", n);
-		} else if (len < 40) {
+		else if (len < 40)
 			CHECK(n < 0 && errno == EINVAL, "%zd of %zu bytes", n, len);
-		} else {
+		else
 			CHECK_EQ(n, len < sizeof(*m) ? len : sizeof(*m));
-		}
 	}
 	CHECK_EQ(writev(e->b.v.fd, parts, 3), sizeof(*m));
 	for (i = 0; i < sizeof(types) / sizeof(*types); i++) {
