@@ -6,13 +6,15 @@
 #           clock counts instructions: a nanosecond is one of them
 #   counts  kicks, calls and allocations per I/O, on four CPUs
 #   native  the ring engine in user space: instructions and nanoseconds per chain
-# BOOTS= says how many boots, ROUNDS= how many turns in each.
+# BOOTS= says how many boots, ROUNDS= how many turns in each, and LOADS= what of block:
+# "read:32 read:1 write:32 write:1", by the depth, or less.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../check/lib.sh"
 
 BENCH_DIR=$TOP_DIR/tools/testing/bench
 BOOTS=${BOOTS:-2}
 ROUNDS=${ROUNDS:-2}
+read -ra LOADS <<<"${LOADS:-}"
 OUT=$LOGS/bench
 STAGE=$TOP_DIR/build/payload/bench
 JSON=$TOP_DIR/build/bench.json
@@ -33,27 +35,29 @@ prepare() {
 	cp "$TOP_DIR"/build/uncounted/host/*/*.ko "$STAGE/uncounted"
 }
 
-# boots PART OPTION... - run a script of that name in the virtual host, and again.
+# boots PART ARGUMENTS OPTION... - run a script of that name in the virtual host, and again.
 # Each boot leaves rows, one for each bench and peer and round.
 boots() {
-	local part=$1 boot
+	local part=$1 arguments=() boot
+
+	read -ra arguments <<<"$2"
 
 	[ -n "${RELEASE:-}" ] || prepare
 	for ((boot = 1; boot <= BOOTS; boot++)); do
 		say "$part, boot $boot of $BOOTS"
-		"$VM_DIR/run.sh" --kernel 6.12 --packages "$PEER_PACKAGES" "${@:2}" \
+		"$VM_DIR/run.sh" --kernel 6.12 --packages "$PEER_PACKAGES" "${@:3}" \
 			--payload "$STAGE/." --script "bench/$part.sh" \
-			--out "$OUT/$part/$boot" -- "$ROUNDS" >&2
+			--out "$OUT/$part/$boot" -- "$ROUNDS" "${arguments[@]}" >&2
 	done
 	cat "$OUT/$part"/*/rows >"$OUT/$part/rows"
 }
 
 part_block() {
-	boots block --icount
+	boots block "${LOADS[*]}" --icount
 }
 
 part_counts() {
-	boots counts --smp 4
+	boots counts "" --smp 4
 }
 
 part_native() {

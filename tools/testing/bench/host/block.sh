@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# block.sh ROUNDS - in the virtual host, under instruction counting: random reads
+# block.sh ROUNDS [RW:DEPTH...] - in the virtual host, under instruction counting: random reads
 # and writes of 4 KiB on null_blk, pvio's back-end and its peers by turns. By ring
 # client: /dev/vhost-blk, the kernel's vhost-scsi, and QEMU's storage daemon as
 # vhost-user. As a disk of this machine: a pvio disk and the daemon's by vDPA,
@@ -10,6 +10,8 @@ set -euo pipefail
 . /payload/bench/lib.sh
 
 ROUNDS=$1
+LOADS=("${@:2}")
+[ ${#LOADS[@]} -gt 0 ] || LOADS=(read:32 read:1 write:32 write:1)
 IOS=16000
 FIO_IOS=16000
 FIO_JOBS=8
@@ -103,6 +105,7 @@ start() {
 	disk_make bench path="$OURS" loop=1 queues=1 queue_size=256
 	device_add bench
 	DISK=/dev/$(ls /sys/bus/vdpa/devices/bench/virtio*/block)
+	no_scheduler "$DISK"
 	fio_ns "$DISK" read 32 $((FIO_IOS / 4)) >/dev/null
 }
 
@@ -121,23 +124,22 @@ uncounted() {
 }
 
 round() {
-	local rw depth
+	local what rw depth
 
 	COUNTED=()
 	start /payload/host
-	for rw in read write; do
-		for depth in 32 1; do
-			by_ring "$rw" "$depth"
-			if [ "$rw" = read ]; then
-				COUNTED[depth]=$(got ours backend)
-				packed "$depth"
-			fi
-			by_vdpa "$rw" "$depth"
-		done
+	for what in "${LOADS[@]}"; do
+		rw=${what%:*} depth=${what#*:}
+		by_ring "$rw" "$depth"
+		if [ "$rw" = read ]; then
+			COUNTED[depth]=$(got ours backend)
+			packed "$depth"
+		fi
+		by_vdpa "$rw" "$depth"
 	done
 	stop
 	start /payload/uncounted
-	for depth in 32 1; do
+	for depth in "${!COUNTED[@]}"; do
 		uncounted "$depth"
 	done
 	stop
@@ -145,6 +147,7 @@ round() {
 
 # Completions inside the submission: the cheapest store there is.
 modprobe null_blk nr_devices=4 gb=1 queue_mode=2 irqmode=0 submit_queues=1
+no_scheduler "$OURS"
 fio_ns "$OURS" read 32 $((FIO_IOS / 4)) >/dev/null
 for ((i = 0; i < ROUNDS; i++)); do
 	round

@@ -22,6 +22,11 @@ put() {
 	echo "$1" >"$2"
 }
 
+# no_scheduler DISK - what has one queue gets an I/O scheduler, but null_blk doesn't: none has
+no_scheduler() {
+	put none "/sys/block/${1#/dev/}/queue/scheduler"
+}
+
 # The kernel's vhost-scsi on a target of LIO, whose store is a block device.
 scsi_start() {
 	local core=$TARGETS/core/iblock_0/bench tpg=$TARGETS/vhost/$WWPN/tpgt_1
@@ -82,6 +87,7 @@ vduse_start() {
 		need put bench-vduse /sys/bus/vdpa/drivers/virtio_vdpa/bind || return
 	fi
 	VDUSE_DISK=/dev/$(ls "$dev"/virtio*/block)
+	no_scheduler "$VDUSE_DISK"
 }
 
 vduse_stop() {
