@@ -86,8 +86,8 @@ static int connect_to(const struct native_ring *r)
 /* As a command line says it. */
 static int start_environment(void)
 {
-	static char line[] = "native --no-huge -m 64 --no-pci --no-shconf --no-telemetry -l 0";
-	char *args[16] = { NULL }, *rest = line;
+	char *rest = strdup("native --no-huge -m 64 --no-pci --no-shconf --no-telemetry -l 0");
+	char *args[16] = { NULL };
 	int n = 0;
 
 	while (n < 15 && (args[n] = strtok_r(rest, " ", &rest)))
