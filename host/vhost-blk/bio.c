@@ -263,13 +263,13 @@ static struct pvblk_bounce *pvblk_bounce_alloc(const struct pvmem_seg *seg,
 {
 	struct pvblk_bounce *b;
 
-	b = kmalloc(struct_size(b, seg, nseg), GFP_NOIO | __GFP_ACCOUNT);
+	b = kvmalloc(struct_size(b, seg, nseg), GFP_NOIO | __GFP_ACCOUNT);
 	if (!b)
 		return NULL;
 	/* From a page on it is aligned as any store wants it. */
 	b->data = kvzalloc(max_t(u32, len, PAGE_SIZE), GFP_NOIO | __GFP_ACCOUNT);
 	if (!b->data) {
-		kfree(b);
+		kvfree(b);
 		return NULL;
 	}
 	b->len = len;
@@ -454,7 +454,7 @@ void pvblk_bio_release(struct pvblk_req *req, bool dirty)
 	if (req->bounce) {
 		req->q->bounced -= req->bounce->len;
 		kvfree(req->bounce->data);
-		kfree(req->bounce);
+		kvfree(req->bounce);
 		req->bounce = NULL;
 	}
 }

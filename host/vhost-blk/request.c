@@ -89,8 +89,8 @@ static int pvblk_req_keep(struct pvblk_req *req, const struct pvmem_seg *seg,
 
 	req->kept = req->keep;
 	if (nseg > PVBLK_KEPT)
-		req->kept = kmalloc_array(nseg, sizeof(*seg),
-					  GFP_NOIO | __GFP_ACCOUNT);
+		req->kept = kvmalloc_array(nseg, sizeof(*seg),
+					   GFP_NOIO | __GFP_ACCOUNT);
 	if (!req->kept)
 		return -ENOMEM;
 	memcpy(req->kept, seg, nseg * sizeof(*seg));
@@ -101,7 +101,7 @@ static int pvblk_req_keep(struct pvblk_req *req, const struct pvmem_seg *seg,
 static void pvblk_req_forget_kept(struct pvblk_req *req)
 {
 	if (unlikely(req->kept != req->keep))
-		kfree(req->kept);
+		kvfree(req->kept);
 	req->kept = NULL;
 	req->nkept = 0;
 }

@@ -83,7 +83,8 @@ static bool pvchr_started(const struct pvchr *c)
  *
  * Context: &pvdev.control held.
  * Return: 0; -EOPNOTSUPP for what was not offered, -EBUSY for a change while
- * queues run.
+ * queues run, -EINVAL for a log that is nowhere, -EFAULT where it isn't there,
+ * -ENOMEM. What was accepted before still is after an error.
  */
 int pvchr_accept(struct pvchr *c, u64 features)
 {
@@ -101,11 +102,18 @@ int pvchr_accept(struct pvchr *c, u64 features)
 		err = pvchr_set_memory(c, features);
 	if (!err)
 		err = pvchr_log_update(c, features);
-	if (err == -ENOMEM)
-		return err;
+	if (err)
+		goto err_features;
 
 	c->acked = features;
 	WRITE_ONCE(c->dev->features, features);
+	return 0;
+
+err_features:
+	if (started)
+		pvchr_log_update(c, c->acked);
+	else
+		pvchr_set_memory(c, c->acked);
 	return err;
 }
 

@@ -96,9 +96,8 @@ ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
 		return -EINVAL;
 	if (copy_from_iter(&m, PVCHR_MSG_MIN, from) != PVCHR_MSG_MIN)
 		return -EFAULT;
-	/* Before version 2 the second field is padding, of any value. */
-	if (m.type != VHOST_IOTLB_MSG &&
-	    (m.type != VHOST_IOTLB_MSG_V2 || m.asid))
+	/* Without address spaces the second field is padding, of any value. */
+	if (m.type != VHOST_IOTLB_MSG && m.type != VHOST_IOTLB_MSG_V2)
 		return -EINVAL;
 
 	mutex_lock(&c->dev->map_lock);

@@ -141,6 +141,10 @@ int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table)
 	if (!err)
 		err = pvdev_swap_table(dev, table);
 	mutex_unlock(&dev->map_lock);
+
+	/* Nobody asks for translations where there is no IOTLB any more. */
+	if (!err && !READ_ONCE(dev->iotlb))
+		wake_up_interruptible(&dev->miss_wait);
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_set_table);

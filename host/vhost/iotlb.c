@@ -113,7 +113,7 @@ err_view:
 
 /*
  * Takes a range out and puts an entry in; either may be missing. @rest is for
- * what is left behind the range.
+ * what is left behind the range; it is NULL when it was needed.
  */
 static int pvdev_iotlb_change(struct pvdev *dev, u64 start, u64 last,
 			      struct pvmem_entry *new, struct pvmem_entry **rest)
@@ -121,7 +121,11 @@ static int pvdev_iotlb_change(struct pvdev *dev, u64 start, u64 last,
 	struct pvmem_table *t = dev->table;
 	bool cut = pvmem_iotlb_has_any(t, start, last);
 	struct pvdev_view **views = NULL;
+	struct pvmem_entry *none = NULL;
 
+	/* Where there is no room for the rest it goes as well, and is asked for. */
+	if (t->nregions + !!new >= PVMEM_IOTLB_MAX)
+		rest = &none;
 	if (cut) {
 		views = pvdev_iotlb_views(dev);
 		if (!views)
@@ -387,7 +391,7 @@ void pvdev_vq_ask(struct pvdev_vq *vq)
 	lockdep_assert_held(&vq->mem_lock);
 
 	spin_lock(&dev->miss_lock);
-	if (vq->asks == PVDEV_ASKS_NOT) {
+	if (vq->asks == PVDEV_ASKS_NOT && vq->ring.miss.perm) {
 		bool asked = pvdev_iotlb_was_asked(dev, &vq->ring.miss);
 
 		vq->miss = vq->ring.miss;

@@ -9,6 +9,7 @@
 #include <linux/eventfd.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vhost.h>
 
@@ -118,6 +119,9 @@ int pvlog_guest(const struct pvlog *log, u64 gpa, u64 len)
 		err = pvlog_set_bits(addr & PAGE_MASK, bit, n);
 		page += n;
 		cond_resched();
+		/* All of a guest's memory takes its time. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
 	return err;
 }

@@ -16,6 +16,10 @@
 
 #include "mem.h"
 
+/* A buffer may lie in a region for each such piece of it, and in so many more. */
+#define PVMEM_REGION_USUAL	4096
+#define PVMEM_REGIONS_MORE	64
+
 /**
  * pvmem_table_renew() - forget what others may remember of a table
  * @t: the table; it gets another &pvmem_table.id
@@ -191,12 +195,14 @@ EXPORT_SYMBOL_GPL(pvmem_table_find);
  *
  * Context: any; takes no lock.
  * Return: number of pieces; -EFAULT where a part of the buffer lies in no
- * region or in one without @perm, -ENOSPC when @max pieces are not enough.
+ * region or in one without @perm, -ENOSPC when @max pieces are not enough, or
+ * when it lies in many regions that are smaller than a page.
  */
 int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 		    struct pvmem_seg *seg, unsigned int max)
 {
-	unsigned int n = 0;
+	/* What makes one piece is looked up region by region all the same. */
+	unsigned int n = 0, most = len / PVMEM_REGION_USUAL + PVMEM_REGIONS_MORE;
 
 	if (unlikely(iova + len - 1 < iova))
 		return -EFAULT;
@@ -208,6 +214,8 @@ int pvmem_translate(const struct pvmem_table *t, u64 iova, u32 len, u32 perm,
 
 		if (unlikely(!r || (r->perm & perm) != perm))
 			return -EFAULT;
+		if (unlikely(!most--))
+			return -ENOSPC;
 
 		size = r->last - r->start + 1;
 		off = array_index_nospec(iova - r->start, size);

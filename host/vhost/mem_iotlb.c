@@ -125,14 +125,14 @@ EXPORT_SYMBOL_GPL(pvmem_iotlb_has_any);
  * @t: the table
  * @new: the translation
  *
- * Return: true if the table leads there already, with such permissions or more.
+ * Return: true if the table leads there already, with the same permissions.
  */
 bool pvmem_iotlb_has(const struct pvmem_table *t,
 		     const struct pvmem_region *new)
 {
 	const struct pvmem_region *r = pvmem_iotlb_find(t, new->start);
 
-	return r && r->last >= new->last && !(new->perm & ~r->perm) &&
+	return r && r->last >= new->last && new->perm == r->perm &&
 	       r->addr + (new->start - r->start) == new->addr;
 }
 EXPORT_SYMBOL_GPL(pvmem_iotlb_has);

@@ -157,7 +157,7 @@ static void pviotlb_test_missing(struct kunit *test)
 	pvmem_table_put(t);
 }
 
-/* What is there already needs no change; the same with more rights, or elsewhere, does. */
+/* What is there already needs no change; the same with other rights, or elsewhere, does. */
 static void pviotlb_test_has(struct kunit *test)
 {
 	const struct pvmem_region in = { 0x1800, 0x1bff, 0x51800, PVMEM_READ };
@@ -168,6 +168,9 @@ static void pviotlb_test_has(struct kunit *test)
 	pviotlb_set(test, t, 0x1000, 0x1fff, 0x51000, PVMEM_READ);
 	KUNIT_EXPECT_TRUE(test, pvmem_iotlb_has(t, &r));
 	r.perm = RW;
+	KUNIT_EXPECT_FALSE(test, pvmem_iotlb_has(t, &r));
+	pviotlb_set(test, t, 0x3000, 0x3fff, 0x53000, RW);
+	r = (struct pvmem_region) { 0x3000, 0x3fff, 0x53000, PVMEM_READ };
 	KUNIT_EXPECT_FALSE(test, pvmem_iotlb_has(t, &r));
 	r = in;
 	r.addr++;

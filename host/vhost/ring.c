@@ -225,13 +225,6 @@ static const struct pvring_format_ops *pvring_ops(const struct pvring *r)
 	return &pvring_formats[r->format];
 }
 
-/* A split ring has no wrap counters. */
-const struct pvring_state pvring_first_state = {
-	.avail_wrap = true,
-	.used_wrap = true,
-};
-EXPORT_SYMBOL_GPL(pvring_first_state);
-
 static int pvring_alloc(struct pvring *r, bool in_order)
 {
 	r->slot = kvcalloc(r->num, sizeof(*r->slot), GFP_KERNEL_ACCOUNT);
@@ -279,7 +272,7 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 		/* What another ring left in memory is not known. */
 		.kicks_off = true,
 	};
-	pvring_ops(r)->set_state(r, &pvring_first_state);
+	pvring_ops(r)->set_state(r, &PVRING_FIRST_STATE);
 
 	if (pvring_alloc(r, cfg->in_order)) {
 		pvring_destroy(r);

@@ -137,7 +137,8 @@ struct pvring_batch {
 /**
  * struct pvring_miss - guest memory that has no translation, and may get one
  * @iova: the first byte that has none
- * @perm: what was to be done there: PVMEM_READ or PVMEM_WRITE
+ * @perm: what was to be done there: PVMEM_READ, PVMEM_WRITE, or both for the
+ *	descriptors of a packed ring
  */
 struct pvring_miss {
 	u64 iova;
@@ -281,8 +282,9 @@ struct pvring_config {
 	struct pvring_limits limits;
 };
 
-/* Where a ring begins. */
-extern const struct pvring_state pvring_first_state;
+/* Where a ring begins; a split one has no wrap counters. */
+#define PVRING_FIRST_STATE						\
+	((struct pvring_state) { .avail_wrap = true, .used_wrap = true })
 
 int pvring_init(struct pvring *r, const struct pvring_config *cfg);
 void pvring_destroy(struct pvring *r);
@@ -336,6 +338,19 @@ static inline void pvring_complete(struct pvring *r, u16 head, u32 len)
 	r->slot[head] = 0;
 	r->pending[r->npending++] = word;
 	r->inflight--;
+}
+
+/**
+ * pvring_owes() - has the driver yet to see chains that are completed
+ * @r: the ring
+ *
+ * They wait for the next pvring_publish(), or in order for those before them.
+ *
+ * Return: true if so.
+ */
+static inline bool pvring_owes(const struct pvring *r)
+{
+	return r->npending || (r->early && r->order_n != r->inflight);
 }
 
 /**

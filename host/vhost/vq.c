@@ -86,7 +86,7 @@ void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index)
 {
 	vq->dev = dev;
 	vq->index = index;
-	vq->state = pvring_first_state;
+	vq->state = PVRING_FIRST_STATE;
 	mutex_init(&vq->lock);
 	mutex_init(&vq->mem_lock);
 	spin_lock_init(&vq->call_lock);
@@ -204,6 +204,8 @@ static void pvdev_vq_stop_turns(struct pvdev_vq *vq)
 {
 	mutex_lock(&vq->lock);
 	vq->running = false;
+	/* Its owner may be the one who waits: nobody has to answer. */
+	pvdev_vq_ask_no_more(vq);
 	mutex_unlock(&vq->lock);
 }
 
@@ -373,7 +375,7 @@ void pvdev_vq_reset(struct pvdev_vq *vq)
 	vq->config = (struct pvring_config) { };
 	memset(vq->iova, 0, sizeof(vq->iova));
 	vq->direct = false;
-	vq->state = pvring_first_state;
+	vq->state = PVRING_FIRST_STATE;
 	vq->poll_us = 0;
 	mutex_unlock(&vq->lock);
 
@@ -461,7 +463,10 @@ void pvdev_vq_set_areas(struct pvdev_vq *vq, const u64 iova[PVDEV_AREAS],
 	memcpy(vq->iova, iova, sizeof(vq->iova));
 	vq->direct = direct;
 	pvdev_vq_unmap(vq);
+	/* What it asked for may have been the ring as it was. */
+	pvdev_vq_ask_no_more(vq);
 	mutex_unlock(&vq->lock);
+	pvdev_vq_wake(vq);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_set_areas);
 

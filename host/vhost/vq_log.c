@@ -116,9 +116,9 @@ void pvdev_vq_log_tell(struct pvdev_vq *vq)
  * @all: note all of it; otherwise the ring alone, if pvdev_vq_set_log_ring()
  *	says so
  *
- * When it returns all that the driver is shown from then on is noted. Chains that
- * are completed and can't be published yet may have been written unnoted: for
- * these all of guest memory is.
+ * When it returns all that the driver is shown from then on is noted, there.
+ * Chains that are completed and not published yet may have been written
+ * unnoted: for these all of guest memory is.
  *
  * Context: &pvdev.control held; a system call of the owner.
  * Return: 0, or -EFAULT where that could not be noted.
@@ -131,7 +131,8 @@ int pvdev_vq_set_log(struct pvdev_vq *vq, struct pvlog *log, bool all)
 	lockdep_assert_held(&vq->dev->control);
 
 	mutex_lock(&vq->lock);
-	if (all && !vq->log_all && vq->ring.npending)
+	if (all && pvring_owes(&vq->ring) &&
+	    (!vq->log_all || vq->log->base != log->base))
 		err = pvlog_all(log);
 	old = vq->log;
 	vq->log = log ? pvlog_get(log) : NULL;

@@ -106,9 +106,14 @@ static const char *pvdev_unmapped_why(const struct pvdev *dev, int err)
  * A queue that asks stands still. One that is being stopped can't: its owner may
  * be just the one who would answer. Returns 0 where it may try, otherwise -ENXIO.
  */
-static int pvdev_vq_may_try(const struct pvdev_vq *vq)
+static int pvdev_vq_may_try(struct pvdev_vq *vq)
 {
-	return unlikely(pvdev_vq_asks(vq)) && vq->running ? -ENXIO : 0;
+	if (likely(!pvdev_vq_asks(vq)) || !vq->running)
+		return 0;
+
+	/* Nothing was looked up: if the answer comes now, there is no question. */
+	vq->ring.miss.perm = 0;
+	return -ENXIO;
 }
 
 /*
@@ -142,7 +147,7 @@ static void pvdev_vq_leave_missing(struct pvdev_vq *vq)
 {
 	bool refused = READ_ONCE(vq->asks) == PVDEV_REFUSED;
 
-	if (vq->running && !refused)
+	if (vq->running && !vq->broken && !refused)
 		pvdev_vq_ask(vq);
 	pagefault_enable();
 	mutex_unlock(&vq->mem_lock);
@@ -298,7 +303,7 @@ static void pvdev_vq_call(struct pvdev_vq *vq)
  */
 void pvdev_vq_publish(struct pvdev_vq *vq)
 {
-	struct pvdev_dirty d = { .n = 0 };
+	bool again;
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
@@ -306,6 +311,8 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 		return;
 
 	do {
+		struct pvdev_dirty d = { .n = 0 };
+
 		ret = pvdev_vq_enter(vq);
 		if (unlikely(pvdev_vq_logs_ring(vq)) && !ret &&
 		    vq->ring.npending) {
@@ -316,12 +323,17 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 			ret = pvring_publish(&vq->ring);
 		if (likely(!ret))
 			ret = pvring_notify_needed(&vq->ring);
-	} while (pvdev_vq_leave(vq, ret));
-	if (unlikely(ret == -ENXIO))
-		return;
-	if (unlikely(d.n) && !vq->ring.npending)
+		again = pvdev_vq_leave(vq, ret);
+		/* A part may have been written before memory was not there. */
 		pvdev_vq_log_dirty(vq, &d);
+	} while (again);
 	pvdev_vq_log_tell(vq);
+	if (unlikely(ret == -ENXIO)) {
+		if (vq->ring.npending)
+			return;
+		/* It is published; a wish that can't be read is taken for one. */
+		ret = 1;
+	}
 
 	/* What the driver does about it is worth another wait. */
 	vq->poll_until = 0;
@@ -364,8 +376,7 @@ void pvdev_vq_busy(struct pvdev_vq *vq)
 			ret = pvring_kicks_disable(&vq->ring);
 		}
 	} while (pvdev_vq_leave(vq, ret));
-	if (unlikely(d.n) && !ret)
-		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_dirty(vq, &d);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_busy);
 
@@ -395,8 +406,7 @@ bool pvdev_vq_idle(struct pvdev_vq *vq)
 			ret = pvring_kicks_enable(&vq->ring);
 		}
 	} while (pvdev_vq_leave(vq, ret));
-	if (unlikely(d.n) && ret >= 0)
-		pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_dirty(vq, &d);
 	pvdev_vq_log_tell(vq);
 	return ret > 0;
 }
@@ -496,7 +506,8 @@ int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		pagefault_enable();
 		mutex_unlock(&vq->mem_lock);
 
-		if (likely(!ret))
+		/* What is not there may be its end alone. */
+		if (likely(!ret) || ret == -EAGAIN)
 			pvdev_vq_log(vq, &part, 1);
 		if (ret != -EAGAIN)
 			return ret;

@@ -18,6 +18,14 @@ extern const struct ktap_suite cve_worker_suite;
 
 /* VHOST_BLK_SET_BACKEND with a descriptor. */
 int cve_set_backend(const struct env *e, int fd);
+/* Workers of all disks on nodes, whoever's threads they are, and what they ran, in ns. */
+struct cve_workers {
+	unsigned int n;
+	unsigned long long ran;
+};
+
+struct cve_workers cve_workers(void);
+
 /* A thread that does something until it is stopped. */
 struct cve_thread;
 struct cve_thread *cve_thread_start(void (*fn)(void *arg), void *arg);

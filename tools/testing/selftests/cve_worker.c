@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Threads and events that came to their end too early, or too late. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -41,46 +39,6 @@ static int cve_2018_14625(void *ctx)
 	return 0;
 }
 
-static unsigned int threads_in(const char *process)
-{
-	char path[300], comm[32];
-	unsigned int n = 0;
-	struct dirent *d;
-	DIR *dir;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/task", process);
-	dir = opendir(path);
-	while (dir && (d = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%s/task/%s/comm", process, d->d_name);
-		f = d->d_name[0] == '.' ? NULL : fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(comm, sizeof(comm), f) && comm[0] == 'p' && comm[1] == 'v' &&
-		    strstr(comm, "-vhost-blk"))
-			n++;
-		fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
-/* Workers of all disks on nodes, whoever's threads they are. */
-static unsigned int worker_threads(void)
-{
-	struct dirent *d;
-	unsigned int n = 0;
-	DIR *dir = opendir("/proc");
-
-	while (dir && (d = readdir(dir)))
-		if (d->d_name[0] >= '0' && d->d_name[0] <= '9')
-			n += threads_in(d->d_name);
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
 static int owner_reads(struct env *e, void *arg)
 {
 	int fd = *(int *)arg;
@@ -97,7 +55,7 @@ static int owner_reads(struct env *e, void *arg)
 
 /*
  * The worker of an owner that was killed stayed for as long as somebody had the device. Here we
- * have it, and its threads end; the device can have another owner.
+ * have it: its threads end, and it stays the dead owner's until it is closed.
  */
 static int cve_2024_42135(void *ctx)
 {
@@ -109,16 +67,16 @@ static int cve_2024_42135(void *ctx)
 		pid_t owner;
 
 		CHECK(fd >= 0, "%s", e->opts.node);
-		CHECK_EQ(worker_threads(), 0);
+		CHECK_EQ(cve_workers().n, 0);
 		owner = proc_run(owner_reads, e, &fd);
-		for (ms = 0; !worker_threads() && ms < BLK_HANG_LIMIT_MS; ms++)
+		for (ms = 0; !cve_workers().n && ms < BLK_HANG_LIMIT_MS; ms++)
 			usleep(1000);
-		CHECK(worker_threads(), "there is no worker");
+		CHECK(cve_workers().n, "there is no worker");
 		usleep(10000);
 		CHECK(proc_kill(owner), "the owner does not die");
-		for (ms = 0; worker_threads() && ms < BLK_HANG_LIMIT_MS; ms++)
+		for (ms = 0; cve_workers().n && ms < BLK_HANG_LIMIT_MS; ms++)
 			usleep(1000);
-		CHECK_EQ(worker_threads(), 0);
+		CHECK_EQ(cve_workers().n, 0);
 
 		e->b.v.fd = fd;
 		CHECK_EQ(vhost_ioctl(&e->b.v, VHOST_SET_OWNER, NULL), -EBUSY);

@@ -360,7 +360,6 @@ static int check_changed(const uint8_t *log, const uint8_t *copy)
 	return 0;
 }
 
-/* Other contents than any read brings, wherever nothing is written meanwhile. */
 static int switched_under_load(struct env *e, bool iotlb, bool move)
 {
 	uint8_t *copy = malloc(ARENA), *second;
@@ -382,7 +381,6 @@ static int switched_under_load(struct env *e, bool iotlb, bool move)
 			CHECK_OK(log_switch(e, true));
 		/* From now on all of it is noted. */
 		memset(d.arena, 0xee, ARENA);
-		memcpy(copy, d.arena, ARENA);
 		load_for(&l, 3);
 		CHECK_PASS(load_stop(&l));
 		memset(copy, 0xee, ARENA);
@@ -574,7 +572,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(dirty_values),
 	KTAP_TEST(dirty_exact),
 	KTAP_TEST(dirty_switched),
-	KTAP_TEST(dirty_moved),
+	{ "cve_2025_38074_dirty_moved", dirty_moved },
 	KTAP_TEST(dirty_shared),
 	KTAP_TEST(dirty_absent),
 	KTAP_TEST(dirty_lost),

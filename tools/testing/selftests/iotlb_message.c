@@ -116,7 +116,7 @@ static int message_frames(void *ctx)
 	}
 	m[0].type = VHOST_IOTLB_MSG_V2;
 	m[0].asid = 1;
-	CHECK(write(e->b.v.fd, m, sizeof(*m)) < 0 && errno == EINVAL, "an address space");
+	CHECK_EQ(write(e->b.v.fd, m, sizeof(*m)), sizeof(*m));
 	for (i = 0; i < 3; i++)
 		CHECK(write(e->b.v.fd, nowhere[i], sizeof(*m)) < 0 && errno == EFAULT,
 		      "pointer %u", i);
@@ -334,10 +334,10 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(message_frames),
 	KTAP_TEST(message_no_iotlb),
 	KTAP_TEST(message_not_owner),
-	KTAP_TEST(message_read),
+	{ "cve_2024_0340_message_read", message_read },
 	KTAP_TEST(message_wait),
 	{ "message_many", message_many_fresh },
-	{ "message_unanswered", message_unanswered_fresh },
+	{ "cve_2022_50738_message_unanswered", message_unanswered_fresh },
 };
 
 const struct ktap_suite iotlb_message_suite = {

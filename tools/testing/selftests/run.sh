@@ -35,8 +35,6 @@ NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_pac
 	race_control_raid race_control_nvme
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
-	node_iotlb node_iotlb_slow node_iotlb_io node_dirty
-	node_iotlb_packed node_dirty_packed
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop node_nbd"
 SIZE_MIB=96 SLOW_MS=300
@@ -546,6 +544,8 @@ subtest() {
 }
 
 parse() {
+	local twice
+
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--modules) MODULES=$2; shift ;;
@@ -559,6 +559,8 @@ parse() {
 		shift
 	done
 	! has_vdpa || NODE="$NODE $VDPA"
+	twice=$(tr -s '\t\n ' '\n' <<<"$NODE" | sort | uniq -d | xargs)
+	[ -z "$twice" ] || { note "parts that are there twice: $twice"; exit 2; }
 	[ ${#PARTS[@]} -gt 0 ] || choose_parts
 }
 
