@@ -2,11 +2,13 @@
 /* Translations that come and go while the device works through them. */
 #include <linux/pvio_vhost_blk.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "iotlb.h"
 #include "node.h"
+#include "proc.h"
 
 #define PAGES	64u
 #define BACKING	128u
@@ -414,13 +416,63 @@ static int submit_reads(struct env *e, struct blk_req *req, uint8_t *data)
 	return 0;
 }
 
-/* Until then the store has not answered. */
+/* The store takes requests, and answers when it is let go. */
+static int store_hold(const struct env *e)
+{
+	const char *const argv[] = {
+		"dmsetup", "suspend", "--noflush", "--nolockfs", strrchr(e->store, '/') + 1, NULL,
+	};
+
+	CHECK_EQ(proc_wait(proc_command(argv)), 0);
+	return 0;
+}
+
+/* Somebody lets it go @later, while we do something else: for proc_wait(). */
+static pid_t store_let_go(const struct env *e, bool later)
+{
+	char line[300];
+	const char *const argv[] = { "sh", "-c", line, NULL };
+
+	pid_t pid;
+	int ms;
+
+	snprintf(line, sizeof(line), "sleep %s; exec dmsetup resume %s", later ? "0.3" : "0",
+		 strrchr(e->store, '/') + 1);
+	pid = proc_command(argv);
+	/* Until it is another program it has the device as well, and might close it last. */
+	for (ms = 0; pid > 0 && !proc_is_other(pid) && ms < BLK_HANG_LIMIT_MS; ms++)
+		usleep(1000);
+	return pid;
+}
+
+/* The device asks for a kick where it has taken all that there was. */
+static int await_taken(struct env *e)
+{
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+	unsigned int q;
+
+	for (q = 0; q < 2; q++)
+		while (ring_avail_event(&e->b.rings[q]) != e->b.rings[q].avail_idx)
+			CHECK(blk_now_ms() < end, "queue %u takes nothing", q);
+	return 0;
+}
+
+static int await_miss(struct env *e)
+{
+	struct pollfd p = { .fd = e->b.v.fd, .events = POLLIN };
+
+	CHECK_EQ(poll(&p, 1, BLK_HANG_LIMIT_MS), 1);
+	return 0;
+}
+
+/* Everything is unmapped, and the store, which is held, has not answered. */
 static int drop_in_flight(struct env *e, struct blk_req *req, uint8_t *data)
 {
 	struct vhost_iotlb_msg msg = { .type = VHOST_IOTLB_INVALIDATE };
 
+	CHECK_PASS(store_hold(e));
 	CHECK_PASS(submit_reads(e, req, data));
-	usleep(100000);
+	CHECK_PASS(await_taken(e));
 	CHECK_EQ(ring_pending(&e->b.rings[0]), 0);
 	CHECK_OK(iotlb_write(e, &msg, VHOST_IOTLB_MSG_V2));
 	return 0;
@@ -438,15 +490,15 @@ static int slow_unmapped(void *ctx)
 	int err = 0;
 
 	if (!e->slow)
-		SKIP("for a slow store");
+		SKIP("for a store that can be held");
 	data = gmem_alloc(&e->b.mem, READS * 2 * PAGE, PAGE);
 	for (i = 0; i < READS; i++) {
 		pattern_fill(data, PAGE, i * 8, 3);
 		CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_OUT, i * 8, data, PAGE), VIRTIO_BLK_S_OK);
 	}
 	CHECK_PASS(drop_in_flight(e, req, data));
-	CHECK_EQ(poll(&(struct pollfd){ .fd = e->b.v.fd, .events = POLLIN }, 1, BLK_HANG_LIMIT_MS),
-		 1);
+	CHECK_EQ(proc_wait(store_let_go(e, false)), 0);
+	CHECK_PASS(await_miss(e));
 	CHECK_OK(iotlb_read(e, &msg));
 	CHECK_EQ(msg.perm, VHOST_ACCESS_WO);
 	CHECK(!ring_pending(&e->b.rings[0]) && !ring_pending(&e->b.rings[1]), "it went on");
@@ -472,20 +524,24 @@ static int slow_stopped(void *ctx)
 	struct env *e = ctx;
 	struct blk_req req[READS];
 	unsigned int i, q;
+	pid_t pid;
 
 	if (!e->slow)
-		SKIP("for a slow store");
+		SKIP("for a store that can be held");
 	for (i = 0; i < 4; i++) {
 		uint8_t *data = gmem_alloc(&e->b.mem, READS * 2 * PAGE, PAGE);
 
 		CHECK_PASS(drop_in_flight(e, req, data));
 		/* Before the store has answered, and after. */
-		usleep(i % 2 * 600000);
+		pid = store_let_go(e, i % 2 == 0);
+		if (i % 2)
+			CHECK_PASS(await_miss(e));
 		if (i < 2) {
 			EXPECT(e, 0, VHOST_BLK_SET_BACKEND, &none);
 			CHECK(blk_needs_reset(&e->b), "nobody was told");
 		}
 		CHECK_OK(blk_reset(&e->b));
+		CHECK_EQ(proc_wait(pid), 0);
 		CHECK_OK(vhost_ack_backend_features(&e->b.v, BIT(VHOST_BACKEND_F_IOTLB_MSG_V2)));
 		for (q = 0; q < e->b.nqueues; q++)
 			ring_restart(&e->b.rings[q], 0);
@@ -502,13 +558,17 @@ static int slow_closed(void *ctx)
 	struct env *e = ctx;
 	struct blk_req req[READS];
 	unsigned int i;
+	pid_t pid;
 
 	if (!e->slow)
-		SKIP("for a slow store");
+		SKIP("for a store that can be held");
 	for (i = 0; i < 2; i++) {
 		CHECK_PASS(drop_in_flight(e, req, gmem_alloc(&e->b.mem, READS * 2 * PAGE, PAGE)));
-		usleep(i * 600000);
+		pid = store_let_go(e, !i);
+		if (i)
+			CHECK_PASS(await_miss(e));
 		CHECK_PASS(env_close(e));
+		CHECK_EQ(proc_wait(pid), 0);
 		CHECK_PASS(iotlb_start(e));
 	}
 	return 0;

@@ -318,8 +318,12 @@ static int open_message(void *ctx)
 /* Tests that open it themselves close it again first. */
 static int message_many_fresh(void *ctx)
 {
-	CHECK_PASS(env_close(ctx));
-	return message_many(ctx);
+	struct env *e = ctx;
+
+	if (e->rounds < 4)
+		SKIP("%u entries take long where all is checked", ENTRIES_MAX);
+	CHECK_PASS(env_close(e));
+	return message_many(e);
 }
 
 static int message_unanswered_fresh(void *ctx)

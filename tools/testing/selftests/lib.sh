@@ -211,6 +211,8 @@ mappings_clean_up() {
 
 	for _ in 1 2 3; do
 		while read -r name; do
+			# What a test held is waited for in vain.
+			DM_DISABLE_UDEV=1 dmsetup resume "$name" >/dev/null 2>&1 || true
 			DM_DISABLE_UDEV=1 dmsetup remove "$name" >/dev/null 2>&1 || true
 		done < <(mappings)
 	done

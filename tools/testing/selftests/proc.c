@@ -180,6 +180,17 @@ pid_t proc_command(const char *const *argv)
 	_exit(127);
 }
 
+bool proc_is_other(pid_t pid)
+{
+	char path[64], own[512], other[512];
+	ssize_t n, m;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink("/proc/self/exe", own, sizeof(own));
+	m = readlink(path, other, sizeof(other));
+	return m < 0 || m != n || memcmp(own, other, n);
+}
+
 unsigned int proc_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");

@@ -41,6 +41,8 @@ bool proc_ended(pid_t pid);
 
 /* Starts a command; its output goes to ours. */
 pid_t proc_command(const char *const *argv);
+/* Whether a process of that number is another program than this one, or has ended. */
+bool proc_is_other(pid_t pid);
 
 /* Threads of this process. */
 unsigned int proc_threads(void);

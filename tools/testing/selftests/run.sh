@@ -221,9 +221,9 @@ part_node_iotlb_io() {
 
 # What is unmapped while the store has it.
 part_node_iotlb_slow() {
-	store_make nulltest "$SIZE_MIB" && slow_make slowtest nulltest "$SLOW_MS" "$SLOW_MS" || return
-	STORE=/dev/mapper/slowtest BACK=/dev/nulltest
-	store_node iotlb --slow --only slow
+	store_make nulltest "$SIZE_MIB" && linear_make held nulltest || return
+	STORE=/dev/mapper/held BACK=/dev/nulltest
+	DM_DISABLE_UDEV=1 store_node iotlb --slow --only slow
 }
 
 part_node_dirty() {
