@@ -21,8 +21,7 @@ PLACES='
 debug		lifecycle_pa scribble_pa fuzz_pa node_io_packed_order
 6.1		node_io_packed
 6.12		node_iotlb_io node_io_order io_packed_va
-7.2		io_packed_pa node_iotlb_packed
-7.2,debug	node_dirty_packed
+7.2		io_packed_pa node_iotlb_packed node_dirty_packed node_cgroup_file
 7.2,debug	node_iotlb_slow
 6.1,6.12	node_crash node_race_nvme race_control_nvme
 6.1,7.2		node_race_raid_file node_io_small_ring
