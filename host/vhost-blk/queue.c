@@ -114,10 +114,23 @@ static void pvblk_broken(struct pvdev_vq *vq)
 	dev->changed(dev);
 }
 
+static u64 pvblk_oldest(struct pvdev_vq *vq)
+{
+	const struct pvblk_queue *q = to_pvblk_queue(vq);
+	u64 oldest = 0;
+	unsigned int i;
+
+	for (i = 0; i < vq->ring.num; i++)
+		if (q->req[i].view && (!oldest || q->req[i].popped_at < oldest))
+			oldest = q->req[i].popped_at;
+	return oldest;
+}
+
 const struct pvdev_ops pvblk_ops = {
 	.turn = pvblk_turn,
 	.reap = pvblk_reap,
 	.broken = pvblk_broken,
+	.oldest = pvblk_oldest,
 };
 
 /**

@@ -403,6 +403,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 	if (ret == -EAGAIN || ret == -ESTALE || ret == -ENXIO) {
 		pvblk_bio_release(req, false);
 		pvblk_req_release_extra(req);
+		req->view = NULL;
 		return ret;
 	}
 	if (ret < 0)

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
+#include <uapi/linux/pvio_vhost.h>
 
 #include "chr.h"
 
@@ -241,6 +242,8 @@ static const struct pvchr_cmd {
 	{ VHOST_FREE_WORKER, false, pvchr_free_worker },
 	{ VHOST_SET_LOG_BASE, false, pvchr_set_log_base },
 	{ VHOST_SET_LOG_FD, false, pvchr_set_log_fd },
+	{ VHOST_DRAIN, false, pvchr_drain },
+	{ VHOST_RESUME, false, pvchr_resume },
 };
 
 static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)

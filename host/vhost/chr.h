@@ -5,6 +5,7 @@
 #include <linux/poll.h>
 
 #include "dev.h"
+#include "inflight_map.h"
 
 struct file;
 struct iov_iter;
@@ -49,6 +50,7 @@ struct pvchr_worker {
  * @table: finds @head
  * @placed: the owner said where the ring is
  * @worker: who runs it, now or from its start on; NULL: as by default
+ * @region: where it notes what it has in flight
  */
 struct pvchr_vq {
 	struct pvdev_vq *vq;
@@ -58,6 +60,7 @@ struct pvchr_vq {
 	poll_table table;
 	bool placed;
 	struct pvchr_worker *worker;
+	struct pvinflight_map region;
 };
 
 /**
@@ -127,6 +130,14 @@ int pvchr_log_update(struct pvchr *c, u64 features);
 long pvchr_set_log_base(struct pvchr *c, void __user *argp);
 long pvchr_set_log_fd(struct pvchr *c, void __user *argp);
 void pvchr_log_reset(struct pvchr *c);
+
+long pvchr_set_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
+			      void __user *argp);
+void pvchr_inflight_reset(struct pvchr_vq *cvq);
+long pvchr_get_vring_flight(struct pvchr *c, struct pvchr_vq *cvq,
+			    void __user *argp);
+long pvchr_drain(struct pvchr *c, void __user *argp);
+long pvchr_resume(struct pvchr *c, void __user *argp);
 
 void pvchr_kick_init(struct pvchr_vq *cvq, struct pvdev_vq *vq);
 int pvchr_kick_set(struct pvchr_vq *cvq, int fd);

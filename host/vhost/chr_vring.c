@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
+#include <uapi/linux/pvio_vhost.h>
 
 #include "chr.h"
 
@@ -204,6 +205,8 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, pvchr_get_vring_busyloop },
 	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
 	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
+	{ VHOST_SET_VRING_INFLIGHT, pvchr_set_vring_inflight },
+	{ VHOST_GET_VRING_FLIGHT, pvchr_get_vring_flight },
 };
 
 /**
@@ -249,5 +252,6 @@ void pvchr_vring_reset(struct pvchr *c)
 	for (i = 0; i < c->dev->nvqs; i++) {
 		pvchr_kick_drop(&c->vq[i]);
 		c->vq[i].placed = false;
+		pvchr_inflight_reset(&c->vq[i]);
 	}
 }

@@ -5,6 +5,7 @@
 #include <linux/irqreturn.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
@@ -14,6 +15,7 @@
 #include "worker.h"
 
 struct eventfd_ctx;
+struct vhost_vring_flight;
 struct pvdev;
 struct pvdev_vq;
 struct pvlog;
@@ -40,11 +42,14 @@ struct pvdev_view {
  * @reap: finish what is on &pvdev_vq.done: complete it if @publish, otherwise
  *	forget it. The queue's lock held.
  * @broken: a queue has stopped by itself. The queue's lock held.
+ * @oldest: returns &pvdev_vq.now after the pop of the chain that has been in flight
+ *	for the longest time, of a queue that has some. The queue's lock held.
  */
 struct pvdev_ops {
 	bool (*turn)(struct pvdev_vq *vq);
 	void (*reap)(struct pvdev_vq *vq, bool publish);
 	void (*broken)(struct pvdev_vq *vq);
+	u64 (*oldest)(struct pvdev_vq *vq);
 };
 
 enum pvdev_area {
@@ -94,8 +99,11 @@ enum pvdev_asks {
  * @direct: @iova are addresses of the owner's mm, and are not translated unless
  *	there is an IOTLB
  * @state: where the next start begins
+ * @region: where what is in flight is noted, from the next start on; NULL: nowhere
+ * @region_size: bytes there
  * @live: it is started; under &pvdev.map_lock
  * @running: turns may run
+ * @draining: they take no new chains
  * @broken: the driver broke it; stopping heals it
  * @why: the end of a sentence about that, for good
  * @ring: the ring, valid from start to reset
@@ -140,8 +148,11 @@ struct pvdev_vq {
 	u64 iova[PVDEV_AREAS];
 	bool direct;
 	struct pvring_state state;
+	void *region;
+	size_t region_size;
 	bool live;
 	bool running;
+	bool draining;
 	bool broken;
 	const char *why;
 	struct pvring ring;
@@ -301,6 +312,12 @@ int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
 		   const struct pvmem_seg *seg, const void *from);
 void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
 
+void pvdev_vq_set_region(struct pvdev_vq *vq, void *region, size_t size);
+bool pvdev_vq_recover(struct pvdev_vq *vq);
+void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight);
+int pvdev_drain(struct pvdev *dev, u32 ms);
+int pvdev_resume(struct pvdev *dev);
+
 void pvdev_vq_log(struct pvdev_vq *vq, const struct pvmem_seg *seg,
 		  unsigned int n);
 void pvdev_vq_dirty_at(struct pvdev_vq *vq, struct pvdev_dirty *d);
@@ -308,6 +325,13 @@ void pvdev_vq_log_dirty(struct pvdev_vq *vq, const struct pvdev_dirty *d);
 void pvdev_vq_log_tell(struct pvdev_vq *vq);
 int pvdev_vq_set_log(struct pvdev_vq *vq, struct pvlog *log, bool all);
 void pvdev_vq_set_log_ring(struct pvdev_vq *vq, bool on, u64 gpa);
+
+/* The worker, for those who start and stop it. */
+static inline struct pvworker *pvdev_vq_worker(struct pvdev_vq *vq)
+{
+	return rcu_dereference_protected(vq->worker,
+					 lockdep_is_held(&vq->dev->control));
+}
 
 /**
  * pvdev_vq_logs_ring() - is it noted what is written into a queue's ring

@@ -33,15 +33,29 @@ static noinline int core##_kicks_disable_##kind(struct pvring *r)	\
 static noinline int core##_kicks_enable_##kind(struct pvring *r)	\
 {									\
 	return core##_kicks_enable(r, kind);				\
+}									\
+static noinline int							\
+core##_peek_##kind(struct pvring *r, u16 at, u16 *val)			\
+{									\
+	return core##_peek(r, at, val, kind);				\
+}
+
+/* What packed rings alone have. */
+#define PVRING_PACKED_INSTANCE(kind)					\
+PVRING_INSTANCE(pvpacked, kind)						\
+static noinline int							\
+pvpacked_poke_##kind(struct pvring *r, u16 at, u16 val)			\
+{									\
+	return pvpacked_poke(r, at, val, kind);				\
 }
 
 PVRING_INSTANCE(pvsplit, PVMEM_KERN)
-PVRING_INSTANCE(pvpacked, PVMEM_KERN)
+PVRING_PACKED_INSTANCE(PVMEM_KERN)
 #ifdef __KERNEL__
 PVRING_INSTANCE(pvsplit, PVMEM_USER)
 PVRING_INSTANCE(pvsplit, PVMEM_PHYS)
-PVRING_INSTANCE(pvpacked, PVMEM_USER)
-PVRING_INSTANCE(pvpacked, PVMEM_PHYS)
+PVRING_PACKED_INSTANCE(PVMEM_USER)
+PVRING_PACKED_INSTANCE(PVMEM_PHYS)
 
 /* Branches rather than pointers: they cost no thunk. */
 #define PVRING_KIND(core, r, op, ...)					\
@@ -144,27 +158,6 @@ static const struct pvring_format_ops pvring_formats[] = {
 		.kicks_written = pvpacked_kicks_written,
 	},
 };
-
-/* Translates by the table, and remembers the region if one was enough. */
-int pvchain_translate_far(struct pvring_batch *b, const struct pvmem_table *t,
-			  u64 iova, u32 len, u32 perm, struct pvmem_seg *seg,
-			  unsigned int max)
-{
-	int n = pvmem_translate(t, iova, len, perm, seg, max);
-	const struct pvmem_region *region;
-
-	if (n != 1)
-		return n;
-	region = pvmem_table_find(t, iova);
-	b->near[1] = b->near[0];
-	b->near[0] = (struct pvring_near) {
-		.start = region->start,
-		.size = region->last - region->start + 1,
-		.addr = region->addr,
-		.perm = region->perm,
-	};
-	return n;
-}
 
 /* A head for a chain whose ID is none: there is one for every descriptor. */
 u16 pvpacked_find_head(struct pvring *r)
@@ -274,6 +267,7 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 	};
 	pvring_ops(r)->set_state(r, &PVRING_FIRST_STATE);
 
+	r->extra = cfg->in_order;
 	if (pvring_alloc(r, cfg->in_order)) {
 		pvring_destroy(r);
 		return -ENOMEM;
@@ -288,6 +282,7 @@ EXPORT_SYMBOL_GPL(pvring_init);
  */
 void pvring_destroy(struct pvring *r)
 {
+	pvinflight_destroy(r);
 	kvfree(r->order);
 	kvfree(r->early);
 	kvfree(r->pending);
@@ -338,68 +333,6 @@ void pvring_get_state(const struct pvring *r, struct pvring_state *state)
 }
 EXPORT_SYMBOL_GPL(pvring_get_state);
 
-/**
- * pvring_batch_alloc() - make the room that pops fill
- * @chains: chains per pop
- * @limits: those of the ring
- *
- * Context: may sleep.
- * Return: the batch, or NULL without memory.
- */
-struct pvring_batch *pvring_batch_alloc(unsigned int chains,
-					const struct pvring_limits *limits)
-{
-	unsigned int longest = limits->max_desc +
-			       max_t(unsigned int, limits->max_splits,
-				     PVRING_SPLITS_MAX);
-	struct pvring_batch *b;
-
-	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
-	if (!b)
-		return NULL;
-
-	/* Room for the longest chain, and for many of the usual length. */
-	b->max = chains;
-	b->max_seg = max(longest, chains * 8);
-	b->max_raw = max(limits->max_desc + 1U, chains * 4);
-	b->max_table = limits->max_desc;
-
-	b->chain = kvcalloc(chains, sizeof(*b->chain), GFP_KERNEL_ACCOUNT);
-	b->seg = kvcalloc(b->max_seg, sizeof(*b->seg), GFP_KERNEL_ACCOUNT);
-	b->raw = kvcalloc(b->max_raw, sizeof(*b->raw), GFP_KERNEL_ACCOUNT);
-	b->table = kvcalloc(b->max_table, sizeof(*b->table), GFP_KERNEL_ACCOUNT);
-	b->sorted = kvcalloc(b->max_table, sizeof(*b->sorted), GFP_KERNEL_ACCOUNT);
-	b->heads = kvcalloc(chains, sizeof(*b->heads), GFP_KERNEL_ACCOUNT);
-	b->count = kvcalloc(chains, sizeof(*b->count), GFP_KERNEL_ACCOUNT);
-	if (b->chain && b->seg && b->raw && b->table && b->sorted && b->heads &&
-	    b->count)
-		return b;
-
-	pvring_batch_free(b);
-	return NULL;
-}
-EXPORT_SYMBOL_GPL(pvring_batch_alloc);
-
-/**
- * pvring_batch_free() - undo pvring_batch_alloc()
- * @b: the batch; NULL is allowed
- */
-void pvring_batch_free(struct pvring_batch *b)
-{
-	if (!b)
-		return;
-
-	kvfree(b->count);
-	kvfree(b->heads);
-	kvfree(b->sorted);
-	kvfree(b->table);
-	kvfree(b->raw);
-	kvfree(b->seg);
-	kvfree(b->chain);
-	kfree(b);
-}
-EXPORT_SYMBOL_GPL(pvring_batch_free);
-
 /* In order: remembers the order of what was popped. */
 static void pvring_remember(struct pvring *r, const struct pvring_batch *b)
 {
@@ -408,6 +341,15 @@ static void pvring_remember(struct pvring *r, const struct pvring_batch *b)
 	for (i = 0; i < b->n; i++, at++)
 		r->order[at % r->num] = b->chain[i].head;
 	r->order_n += b->n;
+}
+
+/* What only some rings do with what was popped. */
+static void pvring_popped_extra(struct pvring *r, const struct pvring_batch *b)
+{
+	if (r->kept)
+		pvinflight_popped(r, b);
+	if (r->early)
+		pvring_remember(r, b);
 }
 
 /**
@@ -434,8 +376,8 @@ int pvring_pop(struct pvring *r, const struct pvmem_table *t,
 
 	if (likely(n > 0)) {
 		r->inflight += n;
-		if (unlikely(r->early))
-			pvring_remember(r, b);
+		if (unlikely(r->extra))
+			pvring_popped_extra(r, b);
 	}
 	return n;
 }
@@ -453,39 +395,74 @@ void pvring_unpop(struct pvring *r, const struct pvring_batch *b,
 		  unsigned int from)
 {
 	unsigned int before = r->taken, i;
+	bool anew = true;
 
+	if (r->kept)
+		anew = pvinflight_unpopped(r, b, from);
 	for (i = from; i < b->n; i++)
 		pvring_forget(r, b->chain[i].head);
-	pvring_ops(r)->step_back(r, before - r->taken);
+	if (anew)
+		pvring_ops(r)->step_back(r, before - r->taken);
 	if (r->early)
 		r->order_n -= b->n - from;
 }
 EXPORT_SYMBOL_GPL(pvring_unpop);
 
-/**
- * pvring_complete_in_order() - pvring_complete() with VIRTIO_F_IN_ORDER
- * @r: the ring
- * @head: the chain's head
- * @word: what the driver is told of it
- */
-void pvring_complete_in_order(struct pvring *r, u16 head, u64 word)
+static void pvring_pend(struct pvring *r, u16 head, u64 word)
 {
-	if (WARN_ON_ONCE(r->early[head]))
-		return;
-	r->early[head] = word;
-	r->inflight--;
+	if (r->kept)
+		r->kept->done[r->npending] =
+			r->kept->entry[head];
+	r->slot[head] = 0;
+	r->pending[r->npending++] = word;
+}
+
+/* What all that was popped before it is complete with is no longer early. */
+static void pvring_pend_in_order(struct pvring *r)
+{
+	u16 head;
 
 	for (; r->order_n; r->order_n--) {
 		head = r->order[r->order_first];
 		if (!r->early[head])
 			break;
-		r->pending[r->npending++] = r->early[head];
+		pvring_pend(r, head, r->early[head]);
 		r->early[head] = 0;
-		r->slot[head] = 0;
 		r->order_first = (r->order_first + 1) % r->num;
 	}
 }
-EXPORT_SYMBOL_GPL(pvring_complete_in_order);
+
+/**
+ * pvring_complete_extra() - pvring_complete() with &pvring.extra
+ * @r: the ring
+ * @head: the chain's head
+ * @word: what the driver is told of it
+ */
+void pvring_complete_extra(struct pvring *r, u16 head, u64 word)
+{
+	if (r->early && WARN_ON_ONCE(r->early[head]))
+		return;
+	r->inflight--;
+	if (!r->early) {
+		pvring_pend(r, head, word);
+		return;
+	}
+	r->early[head] = word;
+	pvring_pend_in_order(r);
+}
+EXPORT_SYMBOL_GPL(pvring_complete_extra);
+
+static int pvring_publish_noted(struct pvring *r)
+{
+	unsigned int n = r->npending;
+	int err;
+
+	pvinflight_publish(r);
+	err = PVRING_CALL(r, publish, r);
+	if (!err)
+		pvinflight_published(r, n);
+	return err;
+}
 
 /**
  * pvring_publish() - show the driver all completed chains
@@ -496,7 +473,10 @@ EXPORT_SYMBOL_GPL(pvring_complete_in_order);
  */
 int pvring_publish(struct pvring *r)
 {
-	return r->npending ? PVRING_CALL(r, publish, r) : 0;
+	if (unlikely(!r->npending))
+		return 0;
+	return unlikely(r->kept) ? pvring_publish_noted(r) :
+					      PVRING_CALL(r, publish, r);
 }
 EXPORT_SYMBOL_GPL(pvring_publish);
 
@@ -567,3 +547,31 @@ unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
 	return pvring_formats[r->format].kicks_written(r, enable, span);
 }
 EXPORT_SYMBOL_GPL(pvring_kicks_written);
+
+/**
+ * pvring_peek() - read what says how far the device has come
+ * @r: the ring
+ * @at: packed: a descriptor
+ * @val: gets the used index; packed: the descriptor's flags
+ *
+ * Context: as for pvring_pop().
+ * Return: 0, or -EAGAIN with &pvring.fault set.
+ */
+int pvring_peek(struct pvring *r, u16 at, u16 *val)
+{
+	return PVRING_CALL(r, peek, r, at, val);
+}
+
+/**
+ * pvring_poke() - write the flags of a descriptor
+ * @r: the ring; packed
+ * @at: the descriptor
+ * @val: its flags
+ *
+ * Context: as for pvring_pop().
+ * Return: 0, or -EAGAIN with &pvring.fault set.
+ */
+int pvring_poke(struct pvring *r, u16 at, u16 val)
+{
+	return PVRING_KIND(pvpacked, r, poke, r, at, val);
+}

@@ -8,6 +8,8 @@
 
 #include "mem.h"
 
+struct pvinflight;
+
 /* The largest queue (virtio 1.4, 2.7 and 2.8). */
 #define PVRING_NUM_MAX		32768
 
@@ -201,6 +203,10 @@ struct pvring_state {
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
  * @kicks_off: the driver was told not to kick, or may have been
  * @signalled_valid: what was used since the last notification is known
+ * @extra: pops and completions need more: the chains come back in order, or there
+ *	is an in-flight region
+ * @recover: a former device ended with chains in flight, as the region may tell:
+ *	pvring_recover() comes before all else
  * @last_avail: next entry of the available ring to pop, free running; packed:
  *	next descriptor
  * @next_used: next entry of the used ring to write, free running; packed: next
@@ -212,6 +218,7 @@ struct pvring_state {
  * @npending: chains in @pending
  * @inflight: chains popped and not completed
  * @taken: entries, packed: descriptors, that the driver has not got back
+ * @nagain: chains that a former device popped, to be popped again before others
  * @limits: what the backend takes
  * @desc: the descriptor area, where @kind says
  * @driver: the driver area
@@ -224,6 +231,7 @@ struct pvring_state {
  * @order: in order: heads as they were popped, in a circle of @num
  * @order_first: the first of these
  * @order_n: how many
+ * @kept: what is kept of chains in flight; NULL: nothing
  * @fault: what to fault in after -EAGAIN
  * @miss: what to have mapped after -ENXIO
  * @error: why the last operation found the ring broken
@@ -238,6 +246,8 @@ struct pvring {
 	bool indirect;
 	bool kicks_off;
 	bool signalled_valid;
+	bool extra;
+	bool recover;
 	u16 last_avail;
 	u16 next_used;
 	u16 avail_flags;
@@ -245,6 +255,7 @@ struct pvring {
 	u16 npending;
 	u16 inflight;
 	u16 taken;
+	u16 nagain;
 	u32 since;
 	struct pvring_limits limits;
 	unsigned long desc;
@@ -257,6 +268,7 @@ struct pvring {
 	u16 order_n;
 	u16 *order;
 	u64 *early;
+	struct pvinflight *kept;
 	struct pvring_fault fault;
 	struct pvring_miss miss;
 	const char *error;
@@ -295,6 +307,13 @@ size_t pvring_desc_size(enum pvring_format format, unsigned int num);
 size_t pvring_driver_size(enum pvring_format format, unsigned int num);
 size_t pvring_device_size(enum pvring_format format, unsigned int num);
 
+size_t pvinflight_size(enum pvring_format format, unsigned int num);
+int pvring_keep_inflight(struct pvring *r, void *region, size_t size);
+int pvring_recover(struct pvring *r);
+unsigned int pvring_recovered(const struct pvring *r, struct pvring_span *span);
+int pvring_peek(struct pvring *r, u16 at, u16 *val);
+int pvring_poke(struct pvring *r, u16 at, u16 val);
+
 struct pvring_batch *pvring_batch_alloc(unsigned int chains,
 					const struct pvring_limits *limits);
 void pvring_batch_free(struct pvring_batch *b);
@@ -311,7 +330,7 @@ unsigned int pvring_published(const struct pvring *r, struct pvring_span *span);
 unsigned int pvring_kicks_written(const struct pvring *r, bool enable,
 				  struct pvring_span *span);
 
-void pvring_complete_in_order(struct pvring *r, u16 head, u64 word);
+void pvring_complete_extra(struct pvring *r, u16 head, u64 word);
 
 /**
  * pvring_complete() - give a chain back
@@ -331,8 +350,8 @@ static inline void pvring_complete(struct pvring *r, u16 head, u32 len)
 		return;
 
 	word = PVRING_WORD(r->slot[head], len);
-	if (unlikely(r->early)) {
-		pvring_complete_in_order(r, head, word);
+	if (unlikely(r->extra)) {
+		pvring_complete_extra(r, head, word);
 		return;
 	}
 	r->slot[head] = 0;

@@ -11,6 +11,7 @@
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 
+#include "inflight.h"
 #include "ring_access.h"
 
 #define PVDESC_SIZE		16

@@ -129,10 +129,12 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 	int room = r->num - r->taken, n, i, err = 0;
 	const struct pvring_raw *raw = b->raw;
 	struct pvring_chain *c = b->chain;
+	bool again = r->nagain;
 
 	b->n = 0;
 
-	n = pvpacked_read(r, b, max, kind);
+	n = unlikely(again) ? pvinflight_again(r, b, max) :
+	    pvpacked_read(r, b, max, kind);
 	if (n <= 0)
 		return n;
 
@@ -161,7 +163,9 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 
 	b->n = i;
 	r->taken += raw - b->raw;
-	pvpacked_advance(&r->last_avail, &r->avail_flags, r->num, raw - b->raw);
+	if (likely(!again))
+		pvpacked_advance(&r->last_avail, &r->avail_flags, r->num,
+				 raw - b->raw);
 	return i;
 }
 
@@ -337,24 +341,51 @@ static __always_inline int pvpacked_kicks_disable(struct pvring *r,
 	return err;
 }
 
-/* Returns 1 when the next descriptor is available. */
-static __always_inline int pvpacked_ready(struct pvring *r,
-					  const enum pvmem_kind kind)
+/* Reads the flags of a descriptor. */
+static __always_inline int pvpacked_peek(struct pvring *r, u16 at, u16 *val,
+					 const enum pvmem_kind kind)
 {
-	const unsigned long addr = r->desc +
-		PVDESC_SIZE * (unsigned long)r->last_avail + 14;
+	const unsigned long addr = r->desc + PVDESC_SIZE * (unsigned long)at + 14;
 	__le16 v;
 
 	if (unlikely(!pvring_span_read(kind, addr, 2)))
 		return pvring_fault(r, addr, 2, false);
 	pvring_get(kind, v, __le16, addr, fault);
 	pvring_span_read_end(kind);
-	return (le16_to_cpu(v) & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) ==
-	       r->avail_flags;
+	*val = le16_to_cpu(v);
+	return 0;
 
 fault:
 	pvring_span_read_end(kind);
 	return pvring_fault(r, addr, 2, false);
+}
+
+/* Writes the flags of a descriptor. */
+static __always_inline int pvpacked_poke(struct pvring *r, u16 at, u16 val,
+					 const enum pvmem_kind kind)
+{
+	const unsigned long addr = r->desc + PVDESC_SIZE * (unsigned long)at + 14;
+
+	if (unlikely(!pvring_span_write(kind, addr, 2)))
+		return pvring_fault(r, addr, 2, true);
+	pvring_put(kind, cpu_to_le16(val), __le16, addr, fault);
+	pvring_span_write_end(kind);
+	return 0;
+
+fault:
+	pvring_span_write_end(kind);
+	return pvring_fault(r, addr, 2, true);
+}
+
+/* Returns 1 when the next descriptor is available. */
+static __always_inline int pvpacked_ready(struct pvring *r,
+					  const enum pvmem_kind kind)
+{
+	u16 flags;
+	int err = pvpacked_peek(r, r->last_avail, &flags, kind);
+
+	return unlikely(err) ? err :
+	       (flags & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) == r->avail_flags;
 }
 
 static __always_inline int pvpacked_kicks_enable(struct pvring *r,

@@ -155,12 +155,14 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 	unsigned int room = r->num - r->taken;
 	const struct pvring_raw *raw = b->raw;
 	struct pvring_chain *c = b->chain;
+	bool again = r->nagain;
 	int n, i, err = 0;
 
 	b->n = 0;
 
 	/* Without room for one there must not be one, published ones aside. */
-	n = pvsplit_read_heads(r, b->heads, min(max, room ?: 1), kind);
+	n = unlikely(again) ? pvinflight_again(r, b, max) :
+	    pvsplit_read_heads(r, b->heads, min(max, room ?: 1), kind);
 	if (n <= 0)
 		return n;
 	if (unlikely(!room))
@@ -187,7 +189,7 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 		return pvchain_refused(r, err);
 
 	b->n = i;
-	r->last_avail += i;
+	r->last_avail += unlikely(again) ? 0 : i;
 	r->taken += i;
 	return i;
 }
@@ -259,6 +261,25 @@ pvsplit_kicks_written(const struct pvring *r, bool enable,
 		PVRING_AREA_DEVICE, r->event_idx ? 4 + 8 * r->num : 0, 2
 	};
 	return 1;
+}
+
+/* Reads the used index; @at is for the other format. */
+static __always_inline int pvsplit_peek(struct pvring *r, u16 at, u16 *val,
+					const enum pvmem_kind kind)
+{
+	const unsigned long addr = r->device + 2;
+	__le16 v;
+
+	if (unlikely(!pvring_span_read(kind, addr, 2)))
+		return pvring_fault(r, addr, 2, false);
+	pvring_get(kind, v, __le16, addr, fault);
+	pvring_span_read_end(kind);
+	*val = le16_to_cpu(v);
+	return 0;
+
+fault:
+	pvring_span_read_end(kind);
+	return pvring_fault(r, addr, 2, false);
 }
 
 /* Writes a field of the device area. */

@@ -24,7 +24,8 @@ static bool pvdev_vq_turn(struct pvwork *work)
 	mutex_lock(&vq->lock);
 	WRITE_ONCE(vq->turning, current);
 	if (vq->running && !vq->broken) {
-		again = vq->dev->ops->turn(vq);
+		if (likely(!vq->ring.recover) || pvdev_vq_recover(vq))
+			again = vq->dev->ops->turn(vq);
 	} else if (vq->batch) {
 		vq->dev->ops->reap(vq, !vq->broken);
 		pvdev_vq_publish(vq);
@@ -115,6 +116,19 @@ static void pvdev_vq_set_live(struct pvdev_vq *vq, bool live)
 	mutex_unlock(&vq->dev->map_lock);
 }
 
+static int pvdev_vq_keep_inflight(struct pvdev_vq *vq)
+{
+	int err = 0;
+
+	if (vq->region)
+		err = pvring_keep_inflight(&vq->ring, vq->region,
+					   vq->region_size);
+	if (err == -EINVAL)
+		pvdev_warn(vq->dev, "queue %u can't start: its in-flight region is of another queue size or version, or too small\n",
+			   vq->index);
+	return err;
+}
+
 static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 {
 	int err;
@@ -124,6 +138,9 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 	if (err)
 		goto out;
 	err = pvring_set_state(&vq->ring, &vq->state);
+	if (err)
+		goto err_state;
+	err = pvdev_vq_keep_inflight(vq);
 	if (err)
 		goto err_state;
 
@@ -192,13 +209,6 @@ err_attach:
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_start);
-
-/* The worker, for those who start and stop it. */
-static struct pvworker *pvdev_vq_worker(struct pvdev_vq *vq)
-{
-	return rcu_dereference_protected(vq->worker,
-					 lockdep_is_held(&vq->dev->control));
-}
 
 static void pvdev_vq_stop_turns(struct pvdev_vq *vq)
 {

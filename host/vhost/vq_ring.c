@@ -198,7 +198,7 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
  *	for pvdev_view_put() when it is completed
  *
  * Context: worker.
- * Return: chains in &pvdev_vq.batch; 0; negative when the queue is broken, or,
+ * Return: chains in &pvdev_vq.batch; 0, also while the queue is being drained; negative when the queue is broken, or,
  * with pvdev_vq_asks(), waits for memory to be mapped.
  */
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
@@ -207,6 +207,8 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
+	if (unlikely(vq->draining) && !vq->ring.nagain)
+		return 0;
 	do {
 		ret = pvdev_vq_enter(vq);
 		if (likely(!ret))
@@ -344,6 +346,39 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_publish);
 
+/**
+ * pvdev_vq_recover() - take up what a former device had in flight
+ * @vq: the queue, its lock held, with &pvring.recover set
+ *
+ * Context: worker.
+ * Return: true if it has; false where the queue is broken, or waits for memory to
+ * be mapped.
+ */
+bool pvdev_vq_recover(struct pvdev_vq *vq)
+{
+	struct pvdev_dirty d = { .n = 0 };
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (!ret && pvdev_vq_logs_ring(vq) && !d.n) {
+			d.n = pvring_recovered(&vq->ring, d.span);
+			pvdev_vq_dirty_at(vq, &d);
+		}
+		if (!ret)
+			ret = pvring_recover(&vq->ring);
+	} while (pvdev_vq_leave(vq, ret));
+	pvdev_vq_log_dirty(vq, &d);
+	pvdev_vq_log_tell(vq);
+	if (ret)
+		return false;
+
+	/* The driver may have got chains, and the call for them not. */
+	pvdev_vq_call(vq);
+	return true;
+}
+
 /* What a wish about kicks is going to write; once it may have been, it stays. */
 static void pvdev_vq_kicks_dirty(struct pvdev_vq *vq, bool enable,
 				 struct pvdev_dirty *d)
@@ -394,7 +429,7 @@ bool pvdev_vq_idle(struct pvdev_vq *vq)
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
-	if (vq->broken)
+	if (vq->broken || vq->draining)
 		return false;
 	if (vq->poll_us && pvdev_vq_polls(vq))
 		return true;

@@ -28,7 +28,7 @@ int pvdev_vq_set_worker(struct pvdev_vq *vq, struct pvworker *w)
 
 	lockdep_assert_held(&vq->dev->control);
 
-	old = rcu_dereference_protected(vq->worker, true);
+	old = pvdev_vq_worker(vq);
 	if (old == w)
 		return 0;
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What queues have in flight: where it is noted, how much it is, and waiting for
+ * its end.
+ */
+#include <linux/jiffies.h>
+
+#include <uapi/linux/pvio_vhost.h>
+
+#include "dev.h"
+
+/**
+ * pvdev_vq_set_region() - say where a queue notes what it has in flight
+ * @vq: the queue, not started
+ * @region: there, until the next call; NULL: nowhere
+ * @size: bytes
+ *
+ * Context: &pvdev.control held.
+ */
+void pvdev_vq_set_region(struct pvdev_vq *vq, void *region, size_t size)
+{
+	lockdep_assert_held(&vq->dev->control);
+	vq->region = region;
+	vq->region_size = size;
+}
+
+/**
+ * pvdev_vq_flight() - what a queue has in flight
+ * @vq: the queue
+ * @flight: all but its index is filled in
+ *
+ * Context: &pvdev.control held; may sleep, for as long as a turn.
+ */
+void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight)
+{
+	const struct pvring *r = &vq->ring;
+	u64 oldest;
+
+	mutex_lock(&vq->lock);
+	flight->active = r->inflight;
+	flight->completed = r->npending + (r->early ? r->order_n - r->inflight : 0);
+	flight->again = r->nagain;
+	oldest = r->inflight ? vq->dev->ops->oldest(vq) : 0;
+	flight->oldest_ns = oldest ? pvstats_clock() - oldest : 0;
+	mutex_unlock(&vq->lock);
+}
+
+static void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining)
+{
+	mutex_lock(&vq->lock);
+	vq->draining = draining;
+	mutex_unlock(&vq->lock);
+	pvdev_vq_wake(vq);
+}
+
+/* Has a queue nothing in flight, or nothing but what nobody will do? */
+static bool pvdev_vq_flown(struct pvdev_vq *vq)
+{
+	const struct pvring *r = &vq->ring;
+
+	if (!vq->running)
+		return true;
+	if (READ_ONCE(r->inflight))
+		return false;
+	return READ_ONCE(vq->broken) || READ_ONCE(pvdev_vq_worker(vq)->killed) ||
+	       !(READ_ONCE(r->recover) || READ_ONCE(r->nagain) ||
+		 READ_ONCE(r->npending));
+}
+
+/* Returns 0, or -ERESTARTSYS where the caller is killed; @left is what is left of it. */
+static int pvdev_vq_await_flown(struct pvdev_vq *vq, long *left)
+{
+	long ret = wait_event_killable_timeout(vq->wait, pvdev_vq_flown(vq), *left);
+
+	if (ret < 0)
+		return ret;
+	*left = ret;
+	return 0;
+}
+
+/**
+ * pvdev_drain() - suspend all queues of a device, if that takes no longer than
+ * @dev: the device
+ * @ms: milliseconds; 0: if nothing is in flight now
+ *
+ * No new chains are taken meanwhile. Queues that aren't done in time go on as if
+ * nothing had been.
+ *
+ * Context: &pvdev.control held.
+ * Return: 0, -ETIMEDOUT, -ERESTARTSYS where the caller is killed.
+ */
+int pvdev_drain(struct pvdev *dev, u32 ms)
+{
+	long left = msecs_to_jiffies(min_t(u32, ms, INT_MAX));
+	bool flown = true;
+	unsigned int i;
+	int err = 0;
+
+	lockdep_assert_held(&dev->control);
+
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_set_draining(dev->vqs[i], true);
+	for (i = 0; i < dev->nvqs && !err; i++)
+		err = pvdev_vq_await_flown(dev->vqs[i], &left);
+	for (i = 0; i < dev->nvqs && flown; i++)
+		flown = pvdev_vq_flown(dev->vqs[i]);
+	if (!err && !flown)
+		err = -ETIMEDOUT;
+	for (i = 0; i < dev->nvqs; i++) {
+		if (!err)
+			pvdev_vq_suspend(dev->vqs[i]);
+		pvdev_vq_set_draining(dev->vqs[i], false);
+	}
+	return err;
+}
+
+/**
+ * pvdev_resume() - let all queues of a device run that are suspended
+ * @dev: the device
+ *
+ * Context: &pvdev.control held.
+ * Return: 0, or -EOWNERDEAD where the thread of one is gone; others run then.
+ */
+int pvdev_resume(struct pvdev *dev)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < dev->nvqs; i++)
+		if (pvdev_vq_started(dev->vqs[i]))
+			err = pvdev_vq_resume(dev->vqs[i]) ?: err;
+	return err;
+}
