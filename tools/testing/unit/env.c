@@ -15,6 +15,7 @@ bool unit_warnings_expected;
 unsigned long unit_allocs;
 long unit_alloc_countdown = -1;
 long unit_fault_countdown = -1;
+long unit_store_countdown;
 
 static bool unit_fails(long *countdown)
 {
@@ -51,6 +52,7 @@ bool unit_heal(void)
 	unit_warnings_expected = false;
 	unit_alloc_countdown = -1;
 	unit_fault_countdown = -1;
+	unit_store_countdown = 0;
 	return ok;
 }
 

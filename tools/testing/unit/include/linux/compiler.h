@@ -16,7 +16,18 @@
 #define __printf(a, b)		__attribute__((__format__(printf, a, b)))
 
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
+#ifdef UNIT_STORES
+/* Called behind each store that others see. */
+void unit_store(void);
+
+#define WRITE_ONCE(x, val)						\
+do {									\
+	*(volatile typeof(x) *)&(x) = (val);				\
+	unit_store();							\
+} while (0)
+#else
 #define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
+#endif
 
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
