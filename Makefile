@@ -30,7 +30,7 @@ help:
 	@echo '     ... DESTDIR=dir                    below another root, for packages'
 	@echo 'make clean                              remove build/'
 	@echo 'make demo                               see it work: needs root on Debian 12 or 13'
-	@echo 'make check [T=name]                     run the tests, or the part of that name'
+	@echo 'make check [T=name] [ALL=1]             run the tests, or the part of that name'
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
 	@echo 'make soak [MINUTES=n]                   the tests that run longer'
@@ -73,7 +73,7 @@ demo:
 	@tools/testing/demo/run.sh
 
 check:
-	@tools/testing/check/run.sh $(T)
+	@ALL=$(ALL) tools/testing/check/run.sh $(T)
 
 lint:
 	@tools/testing/check/run.sh lint

@@ -48,7 +48,7 @@ prepare() {
 
 boot() {
 	"$VM_DIR/run.sh" "${BOOT[@]}" --payload "$STAGE/." --disk "$DISK=guest" \
-		--script check/main.sh --out "$OUT" -- "$NR" "${PARTS[@]}"
+		--script check/main.sh --env "PVIO_ALL=${ALL:-}" --out "$OUT" -- "$NR" "${PARTS[@]}"
 }
 
 # Whatever ended this: results for parts that have none, and that of the boot.
