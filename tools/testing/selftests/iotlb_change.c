@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "iotlb.h"
 #include "node.h"
 #include "proc.h"
@@ -416,35 +417,6 @@ static int submit_reads(struct env *e, struct blk_req *req, uint8_t *data)
 	return 0;
 }
 
-/* The store takes requests, and answers when it is let go. */
-static int store_hold(const struct env *e)
-{
-	const char *const argv[] = {
-		"dmsetup", "suspend", "--noflush", "--nolockfs", strrchr(e->store, '/') + 1, NULL,
-	};
-
-	CHECK_EQ(proc_wait(proc_command(argv)), 0);
-	return 0;
-}
-
-/* Somebody lets it go @later, while we do something else: for proc_wait(). */
-static pid_t store_let_go(const struct env *e, bool later)
-{
-	char line[300];
-	const char *const argv[] = { "sh", "-c", line, NULL };
-
-	pid_t pid;
-	int ms;
-
-	snprintf(line, sizeof(line), "sleep %s; exec dmsetup resume %s", later ? "0.3" : "0",
-		 strrchr(e->store, '/') + 1);
-	pid = proc_command(argv);
-	/* Until it is another program it has the device as well, and might close it last. */
-	for (ms = 0; pid > 0 && !proc_is_other(pid) && ms < BLK_HANG_LIMIT_MS; ms++)
-		usleep(1000);
-	return pid;
-}
-
 /* The device asks for a kick where it has taken all that there was. */
 static int await_taken(struct env *e)
 {
@@ -470,7 +442,7 @@ static int drop_in_flight(struct env *e, struct blk_req *req, uint8_t *data)
 {
 	struct vhost_iotlb_msg msg = { .type = VHOST_IOTLB_INVALIDATE };
 
-	CHECK_PASS(store_hold(e));
+	CHECK_PASS(held_stop(e));
 	CHECK_PASS(submit_reads(e, req, data));
 	CHECK_PASS(await_taken(e));
 	CHECK_EQ(ring_pending(&e->b.rings[0]), 0);
@@ -497,7 +469,7 @@ static int slow_unmapped(void *ctx)
 		CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_OUT, i * 8, data, PAGE), VIRTIO_BLK_S_OK);
 	}
 	CHECK_PASS(drop_in_flight(e, req, data));
-	CHECK_EQ(proc_wait(store_let_go(e, false)), 0);
+	CHECK_EQ(proc_wait(held_go(e, false)), 0);
 	CHECK_PASS(await_miss(e));
 	CHECK_OK(iotlb_read(e, &msg));
 	CHECK_EQ(msg.perm, VHOST_ACCESS_WO);
@@ -533,7 +505,7 @@ static int slow_stopped(void *ctx)
 
 		CHECK_PASS(drop_in_flight(e, req, data));
 		/* Before the store has answered, and after. */
-		pid = store_let_go(e, i % 2 == 0);
+		pid = held_go(e, i % 2 == 0);
 		if (i % 2)
 			CHECK_PASS(await_miss(e));
 		if (i < 2) {
@@ -564,7 +536,7 @@ static int slow_closed(void *ctx)
 		SKIP("for a store that can be held");
 	for (i = 0; i < 2; i++) {
 		CHECK_PASS(drop_in_flight(e, req, gmem_alloc(&e->b.mem, READS * 2 * PAGE, PAGE)));
-		pid = store_let_go(e, !i);
+		pid = held_go(e, !i);
 		if (i)
 			CHECK_PASS(await_miss(e));
 		CHECK_PASS(env_close(e));

@@ -28,6 +28,7 @@ VDPA="io_va io_pa io_packed_va io_packed_pa io_4k io_small_ring io_large_ring io
 NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_packed node_io_order
 	node_io_packed_order node_io_small_ring node_iotlb node_iotlb_io node_iotlb_slow node_dirty
 	node_iotlb_packed node_dirty_packed
+	node_inflight node_inflight_order node_inflight_packed node_inflight_packed_order
 	node_readonly node_bad node_scribble node_fuzz node_range
 	node_range_refused node_range_refused_longest node_range_written
 	node_file node_file_xfs node_file_tmpfs
@@ -219,11 +220,32 @@ part_node_iotlb_io() {
 	on_node blk_io --iotlb --serial "$SERIAL"
 }
 
-# What is unmapped while the store has it.
-part_node_iotlb_slow() {
+# on_held PROGRAM_AND_ARGS - on a store that can be made to wait
+on_held() {
 	store_make nulltest "$SIZE_MIB" && linear_make held nulltest || return
 	STORE=/dev/mapper/held BACK=/dev/nulltest
-	DM_DISABLE_UDEV=1 store_node iotlb --slow --only slow
+	DM_DISABLE_UDEV=1 store_node "$1" --slow "${@:2}"
+}
+
+part_node_inflight() {
+	on_held inflight
+}
+
+part_node_inflight_order() {
+	on_held inflight --in-order
+}
+
+part_node_inflight_packed() {
+	on_held inflight --packed
+}
+
+part_node_inflight_packed_order() {
+	on_held inflight --packed --in-order
+}
+
+# What is unmapped while the store has it.
+part_node_iotlb_slow() {
+	on_held iotlb --only slow
 }
 
 part_node_dirty() {

@@ -17,6 +17,9 @@ PLACES='
 7.2		io_packed_pa node_iotlb_packed node_dirty_packed node_cgroup_file pvioctl
 7.2		io_small_ring io_large_ring io_many_queues bad_4k bad_slow io_va bad_va
 7.2		io_readonly range_va loop scale crash_pa race_raid_file store_crypt file_va
+6.1,7.2		node_inflight_packed
+6.12		node_inflight_order
+6.12,debug	node_inflight_packed_order
 7.2,debug	node_iotlb_slow configfs
 6.1,debug	node_race_checked
 debug		lifecycle_pa scribble_pa fuzz_pa range_pa node_io_packed_order zone_pa

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Asking for what is in flight, and waiting until nothing is. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <unistd.h>
+
+#include "held.h"
+#include "inflight.h"
+#include "proc.h"
+
+static int drain(const struct env *e, unsigned int ms, unsigned int *left)
+{
+	struct vhost_drain d = { .timeout_ms = ms, .inflight = ~0u };
+	int err = vhost_ioctl(&e->b.v, VHOST_DRAIN, &d);
+
+	*left = d.inflight;
+	return err;
+}
+
+static int flight_of(const struct env *e, unsigned int q, struct vhost_vring_flight *flight)
+{
+	*flight = (struct vhost_vring_flight){ .index = q, .active = ~0u };
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_GET_VRING_FLIGHT, flight));
+	CHECK_EQ(flight->index, q);
+	return 0;
+}
+
+static int submit_one(struct env *e, struct blk_req *reqs, uint8_t *bufs, unsigned int i)
+{
+	blk_req_init(&e->b, &reqs[i]);
+	pattern_fill(bufs + i * LEN, LEN, i * 8, e->seed);
+	blk_req_usual(&reqs[i], VIRTIO_BLK_T_OUT, i * 8, bufs + i * LEN, LEN);
+	CHECK_OK(blk_submit(&e->b, i % QUEUES, &reqs[i]));
+	return 0;
+}
+
+static int submit(struct env *e, struct blk_req *reqs, uint8_t *bufs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		CHECK_PASS(submit_one(e, reqs, bufs, i));
+	return 0;
+}
+
+/* All of them end well, and are on the store. */
+static int finish(struct env *e, const struct blk_req *reqs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		CHECK_OK(blk_wait(&e->b, i % QUEUES, &reqs[i]));
+		CHECK_EQ(*reqs[i].status, VIRTIO_BLK_S_OK);
+		CHECK_PASS(env_store_check(e, i * 8, LEN, e->seed));
+	}
+	return 0;
+}
+
+static int drain_idle(void *ctx)
+{
+	struct env *e = ctx;
+	struct vhost_vring_flight flight;
+	unsigned int left, q;
+
+	CHECK_OK(drain(e, 0, &left));
+	CHECK_EQ(left, 0);
+	/* Again: it stands still already. */
+	CHECK_OK(drain(e, 1000, &left));
+	for (q = 0; q < QUEUES; q++) {
+		CHECK_PASS(flight_of(e, q, &flight));
+		CHECK_EQ(flight.active + flight.completed + flight.again, 0);
+		CHECK_EQ(flight.oldest_ns, 0);
+	}
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+	return env_verify(e);
+}
+
+/* What comes after a drain waits for the end of it; or for the next start. */
+static int drain_stands_still(void *ctx)
+{
+	static struct blk_req reqs[DEPTH];
+	struct env *e = ctx;
+	uint8_t *bufs = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
+	unsigned int left, bases[QUEUES], now, q, round;
+
+	for (round = 0; round < 2; round++) {
+		size_t mark = gmem_mark(&e->b.mem);
+
+		CHECK_PASS(env_verify(e));
+		CHECK_OK(drain(e, 60000, &left));
+		for (q = 0; q < QUEUES; q++)
+			CHECK_OK(vhost_get_vring_base(&e->b.v, q, &bases[q]));
+		CHECK_PASS(submit(e, reqs, bufs, DEPTH));
+		usleep(20000);
+		for (q = 0; q < QUEUES; q++) {
+			CHECK_OK(vhost_get_vring_base(&e->b.v, q, &now));
+			CHECK_EQ(now, bases[q]);
+			CHECK_EQ(now, ring_device_base(&e->b.rings[q]));
+		}
+		if (round) {
+			CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+		} else {
+			CHECK_OK(blk_reset(&e->b));
+			CHECK_OK(blk_resume_at(&e->b, bases));
+		}
+		CHECK_PASS(finish(e, reqs, DEPTH));
+		gmem_release(&e->b.mem, mark);
+		e->seed++;
+	}
+	return 0;
+}
+
+/* Time and again beside I/O that goes on: nothing is lost, and nothing done twice. */
+static int drain_under_load(void *ctx)
+{
+	static struct blk_req reqs[DEPTH];
+	struct env *e = ctx;
+	uint8_t *bufs = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
+	unsigned int i, left, in_time = 0;
+
+	for (i = 0; i < e->rounds * 4; i++) {
+		size_t mark = gmem_mark(&e->b.mem);
+		int err;
+
+		e->seed++;
+		CHECK_PASS(submit(e, reqs, bufs, DEPTH));
+		err = drain(e, i % 3 * 5, &left);
+		CHECK(!err || err == -ETIMEDOUT, "it returns %d", err);
+		CHECK(!err == !left, "it returns %d with %u in flight", err, left);
+		if (!err)
+			CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+		in_time += !err;
+		CHECK_PASS(finish(e, reqs, DEPTH));
+		gmem_release(&e->b.mem, mark);
+	}
+	ktap_diag("%u of %u in time", in_time, i);
+	return 0;
+}
+
+/* The store doesn't answer: the time runs out, and it is as if nothing had been asked. */
+static int drain_in_vain(void *ctx)
+{
+	static struct blk_req reqs[DEPTH];
+	struct env *e = ctx;
+	uint8_t *bufs = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
+	struct vhost_vring_flight flight;
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+	unsigned int left;
+	pid_t pid;
+
+	if (!e->slow)
+		SKIP("for a store that can be held");
+	CHECK_PASS(held_stop(e));
+	CHECK_PASS(submit(e, reqs, bufs, DEPTH - 2));
+	do {
+		CHECK_PASS(flight_of(e, 1, &flight));
+		CHECK(blk_now_ms() < end, "it takes %u", flight.active);
+	} while (flight.active != (DEPTH - 2) / QUEUES);
+	CHECK(flight.oldest_ns > 0 && flight.oldest_ns < 1000000000ull * 60, "the oldest is %llu ns",
+	      (unsigned long long)flight.oldest_ns);
+
+	CHECK_EQ(drain(e, 0, &left), -ETIMEDOUT);
+	CHECK_EQ(drain(e, 50, &left), -ETIMEDOUT);
+	CHECK_EQ(left, DEPTH - 2);
+	/* It takes more, as before. */
+	CHECK_PASS(submit_one(e, reqs, bufs, DEPTH - 2));
+	do {
+		CHECK_PASS(flight_of(e, 0, &flight));
+		CHECK(blk_now_ms() < end, "it takes %u", flight.active);
+	} while (flight.active != DEPTH / QUEUES);
+	pid = held_go(e, true);
+	CHECK_OK(drain(e, 60000, &left));
+	CHECK_EQ(proc_wait(pid), 0);
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+	return finish(e, reqs, DEPTH - 1);
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(drain_idle),
+	KTAP_TEST(drain_stands_still),
+	KTAP_TEST(drain_under_load),
+	KTAP_TEST(drain_in_vain),
+};
+
+const struct ktap_suite inflight_drain_suite = {
+	.name = "draining",
+	.tests = tests,
+	.count = sizeof(tests) / sizeof(*tests),
+	.limit = 180,
+	.setup = env_start,
+	.teardown = env_close,
+};

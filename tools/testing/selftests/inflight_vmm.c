@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMMs that are killed while their guest writes. This process is the guest: its memory, its rings
+ * and the in-flight regions are shared with each VMM. What the next VMM's disk does not take up is
+ * a request that never ends, and what it does twice is used twice, which the ring tells.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "held.h"
+#include "inflight.h"
+#include "proc.h"
+
+/**
+ * struct guest - what outlives a VMM
+ * @e: memory and rings; its own disk is never started
+ * @region: of each queue
+ * @size: of a region
+ * @reqs: of each queue
+ * @bufs: what they write
+ * @generation: of what each writes
+ * @running: the VMM has started its disk
+ * @ended: requests that ended
+ */
+struct guest {
+	struct env *e;
+	void *region[QUEUES];
+	size_t size;
+	struct blk_req reqs[QUEUES][DEPTH];
+	uint8_t *bufs[QUEUES][DEPTH];
+	uint64_t generation[QUEUES][DEPTH];
+	atomic_bool *running;
+	unsigned long ended;
+};
+
+static uint64_t sector_of(unsigned int q, unsigned int i)
+{
+	return (q * DEPTH + i) * (LEN / 512);
+}
+
+static int guest_make(struct guest *g, struct env *e)
+{
+	unsigned int q, i;
+
+	memset(g, 0, sizeof(*g));
+	g->e = e;
+	g->size = region_size(e);
+	g->running = shared_make(sizeof(*g->running));
+	CHECK(g->running, "no memory");
+	for (q = 0; q < QUEUES; q++) {
+		g->region[q] = shared_make(g->size);
+		CHECK(g->region[q], "no memory");
+		for (i = 0; i < DEPTH; i++) {
+			blk_req_init(&e->b, &g->reqs[q][i]);
+			g->reqs[q][i].done = true;
+			g->bufs[q][i] = gmem_alloc(&e->b.mem, LEN, LEN);
+		}
+	}
+	return 0;
+}
+
+static void guest_free(struct guest *g)
+{
+	unsigned int q;
+
+	for (q = 0; q < QUEUES; q++)
+		if (g->region[q])
+			shared_free(g->region[q], g->size);
+	shared_free(g->running, sizeof(*g->running));
+}
+
+static int guest_write(struct guest *g, unsigned int q, unsigned int i)
+{
+	struct blk_req *r = &g->reqs[q][i];
+
+	g->generation[q][i]++;
+	pattern_fill(g->bufs[q][i], LEN, sector_of(q, i), g->generation[q][i]);
+	blk_req_usual(r, VIRTIO_BLK_T_OUT, sector_of(q, i), g->bufs[q][i], LEN);
+	CHECK_OK(blk_queue(&g->e->b, q, r, i % 2 ? RING_INDIRECT : RING_DIRECT));
+	return 0;
+}
+
+/* Takes what is used, and with @again writes anew in its place. */
+static int guest_turn(struct guest *g, bool again)
+{
+	unsigned int q, i;
+
+	for (q = 0; q < QUEUES; q++) {
+		int n = blk_collect(&g->e->b, q);
+
+		CHECK(n >= 0, "queue %u used what was not in flight", q);
+		g->ended += n;
+		for (i = 0; i < DEPTH; i++) {
+			struct blk_req *r = &g->reqs[q][i];
+
+			if (!r->done)
+				continue;
+			if (g->generation[q][i])
+				CHECK_EQ(*r->status, VIRTIO_BLK_S_OK);
+			if (again)
+				CHECK_PASS(guest_write(g, q, i));
+		}
+		ring_flush(&g->e->b.rings[q]);
+	}
+	return 0;
+}
+
+/* All that was written ends, once, and is on the store. */
+static int guest_end(struct guest *g)
+{
+	unsigned int q, i;
+
+	for (q = 0; q < QUEUES; q++) {
+		CHECK_OK(blk_drain(&g->e->b, q));
+		for (i = 0; i < DEPTH; i++) {
+			CHECK(g->reqs[q][i].done, "request %u of queue %u is lost", i, q);
+			CHECK_EQ(*g->reqs[q][i].status, VIRTIO_BLK_S_OK);
+			CHECK_PASS(env_store_check(g->e, sector_of(q, i), LEN,
+						   g->generation[q][i]));
+		}
+	}
+	return 0;
+}
+
+/* A disk of its own, on the guest's memory, rings and regions. */
+static int vmm_main(struct env *e, void *arg)
+{
+	struct guest *g = arg;
+	struct blk *b = &e->b;
+	unsigned int q;
+	int err;
+
+	vhost_close(&b->v);
+	err = vhost_open(&b->v, b->opts.node);
+	if (!err)
+		err = vhost_set_owner(&b->v);
+	if (!err)
+		err = b->transport->map(b);
+	if (!err)
+		err = b->transport->prepare(b);
+	for (q = 0; q < QUEUES && !err; q++)
+		err = region_set(e, q, g->region[q], g->size);
+	if (!err)
+		err = b->transport->go(b);
+	if (err) {
+		ktap_diag("the VMM does not start: %s", strerror(-err));
+		return 1;
+	}
+	*g->running = true;
+	for (;;)
+		pause();
+}
+
+static int vmm_begin(struct guest *g, pid_t *pid)
+{
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+
+	*g->running = false;
+	*pid = proc_run(vmm_main, g->e, g);
+	CHECK(*pid > 0, "no process");
+	while (!*g->running)
+		CHECK(!proc_ended(*pid) && blk_now_ms() < end, "the VMM has not started");
+	return 0;
+}
+
+static int guest_under(struct guest *g, unsigned int vmms)
+{
+	struct prng prng = { g->e->seed };
+	unsigned int i, turns, left = 0;
+	pid_t pid;
+
+	for (i = 0; i < vmms; i++) {
+		CHECK_PASS(vmm_begin(g, &pid));
+		for (turns = prng_range(&prng, 0, 60); turns; turns--) {
+			CHECK_PASS(guest_turn(g, true));
+			ring_wait(&g->e->b.rings[turns % QUEUES], 1);
+		}
+		CHECK_PASS(guest_turn(g, true));
+		CHECK(proc_kill(pid), "the VMM does not end");
+		left += region_inflight(g->e, g->region[0]) + region_inflight(g->e, g->region[1]);
+	}
+	CHECK_PASS(vmm_begin(g, &pid));
+	CHECK_PASS(guest_end(g));
+	CHECK(proc_kill(pid), "the VMM does not end");
+	ktap_diag("%u VMMs killed, %u requests in flight then, %lu ended", i, left, g->ended);
+	CHECK(left, "no request was in flight when its VMM was killed");
+	return 0;
+}
+
+static int vmm_killed(void *ctx)
+{
+	static struct guest g;
+	int res;
+
+	CHECK_PASS(guest_make(&g, ctx));
+	res = guest_under(&g, g.e->rounds * 3);
+	guest_free(&g);
+	return res;
+}
+
+static int held_under(struct guest *g)
+{
+	unsigned int q;
+	pid_t pid, go;
+
+	CHECK_PASS(vmm_begin(g, &pid));
+	CHECK_PASS(held_stop(g->e));
+	CHECK_PASS(guest_turn(g, true));
+	for (q = 0; q < QUEUES; q++) {
+		int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+
+		while (region_inflight(g->e, g->region[q]) != DEPTH)
+			CHECK(blk_now_ms() < end, "queue %u does not take all", q);
+	}
+	/* Its disk waits for the store, and drops the requests. */
+	go = held_go(g->e, true);
+	CHECK(proc_kill(pid), "the VMM does not end");
+	CHECK_EQ(proc_wait(go), 0);
+	for (q = 0; q < QUEUES; q++) {
+		CHECK_EQ(ring_pending(&g->e->b.rings[q]), 0);
+		CHECK_EQ(region_inflight(g->e, g->region[q]), DEPTH);
+	}
+
+	CHECK_PASS(vmm_begin(g, &pid));
+	CHECK_PASS(guest_end(g));
+	for (q = 0; q < QUEUES; q++)
+		CHECK_EQ(region_inflight(g->e, g->region[q]), 0);
+	CHECK(proc_kill(pid), "the VMM does not end");
+	return 0;
+}
+
+/* The store has all of them, and answers when the VMM is dead: none of them is used. */
+static int vmm_killed_held(void *ctx)
+{
+	static struct guest g;
+	struct env *e = ctx;
+	int res;
+
+	if (!e->slow)
+		SKIP("for a store that can be held");
+	CHECK_PASS(guest_make(&g, e));
+	res = held_under(&g);
+	guest_free(&g);
+	return res;
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(vmm_killed),
+	KTAP_TEST(vmm_killed_held),
+};
+
+const struct ktap_suite inflight_vmm_suite = {
+	.name = "VMMs that are killed",
+	.tests = tests,
+	.count = sizeof(tests) / sizeof(*tests),
+	.limit = 240,
+	.setup = env_open,
+	.teardown = env_close,
+};
