@@ -21,7 +21,7 @@
  * @publish: notes what is about to be published
  * @published: notes that it was
  */
-static const struct pvinflight_ops {
+struct pvinflight_ops {
 	size_t (*size)(unsigned int num);
 	void (*make)(struct pvring *r);
 	int (*recover)(struct pvring *r);
@@ -32,7 +32,9 @@ static const struct pvinflight_ops {
 			 unsigned int from);
 	void (*publish)(struct pvring *r);
 	void (*published)(struct pvring *r, unsigned int n);
-} pvinflight_formats[] = {
+};
+
+static const struct pvinflight_ops pvinflight_formats[] = {
 	[PVRING_SPLIT] = {
 		.size = pvinflight_split_size,
 		.make = pvinflight_split_make,

@@ -85,7 +85,8 @@ static void pvinflight_set_free(struct pvring *r, u16 head, u16 old)
  */
 size_t pvinflight_packed_size(unsigned int num)
 {
-	return offsetof(struct vhost_inflight_packed, desc) + num * sizeof(struct vhost_inflight_packed_desc);
+	return offsetof(struct vhost_inflight_packed, desc) +
+	       num * sizeof(struct vhost_inflight_packed_desc);
 }
 
 /**
@@ -403,6 +404,7 @@ void pvinflight_packed_unpopped(struct pvring *r, const struct pvring_batch *b,
 		/* Its last entry still leads to what was free behind it. */
 		f->free_head = at;
 		pvinflight_set_free(r, at, at);
+		/* What is free is not in flight, whatever it says. */
 		smp_wmb();
 		WRITE_ONCE(f->packed->desc[at].inflight, 0);
 	}
@@ -438,6 +440,7 @@ void pvinflight_packed_publish(struct pvring *r)
 	}
 	then = pvinflight_used_then(r, &wrap);
 	pvinflight_set_free(r, free, f->free_head);
+	/* With another place for used ones both hold. */
 	smp_wmb();
 	pvinflight_set_used(r, then, wrap, r->next_used, r->used_flags);
 	/* All of it before the ring's descriptors. */
@@ -461,6 +464,7 @@ void pvinflight_packed_published(struct pvring *r, unsigned int n)
 		f->next[f->last[f->done[i]]] = f->free_head;
 		f->free_head = f->done[i];
 	}
+	/* Until then the entries are found from the new place. */
 	smp_wmb();
 	pvinflight_set_free(r, f->free_head, f->free_head);
 	pvinflight_set_used(r, r->next_used, r->used_flags, r->next_used,

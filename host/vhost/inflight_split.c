@@ -24,7 +24,8 @@ static_assert(sizeof(struct vhost_inflight_split_desc) == 16);
  */
 size_t pvinflight_split_size(unsigned int num)
 {
-	return offsetof(struct vhost_inflight_split, desc) + num * sizeof(struct vhost_inflight_split_desc);
+	return offsetof(struct vhost_inflight_split, desc) +
+	       num * sizeof(struct vhost_inflight_split_desc);
 }
 
 /**
@@ -137,6 +138,7 @@ void pvinflight_split_popped(struct pvring *r, const struct pvring_batch *b)
 
 		d = &f->split->desc[head];
 		WRITE_ONCE(d->counter, f->counter++);
+		/* In flight is what has its place in the order. */
 		smp_wmb();
 		WRITE_ONCE(d->inflight, 1);
 		f->entry[head] = head;
@@ -192,6 +194,7 @@ void pvinflight_split_published(struct pvring *r, unsigned int n)
 	smp_wmb();
 	for (i = 0; i < n; i++)
 		WRITE_ONCE(f->split->desc[f->done[i]].inflight, 0);
+	/* Until then they are found by the list. */
 	smp_wmb();
 	WRITE_ONCE(f->split->used_idx, r->next_used);
 }

@@ -198,8 +198,9 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
  *	for pvdev_view_put() when it is completed
  *
  * Context: worker.
- * Return: chains in &pvdev_vq.batch; 0, also while the queue is being drained; negative when the queue is broken, or,
- * with pvdev_vq_asks(), waits for memory to be mapped.
+ * Return: chains in &pvdev_vq.batch; 0, also while the queue is being drained;
+ * negative when the queue is broken, or, with pvdev_vq_asks(), waits for memory to
+ * be mapped.
  */
 int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 		 struct pvdev_view **view)

@@ -138,6 +138,18 @@ static int drain_under_load(void *ctx)
 	return 0;
 }
 
+static int await_active(const struct env *e, unsigned int q, unsigned int n,
+			struct vhost_vring_flight *flight)
+{
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+
+	do {
+		CHECK_PASS(flight_of(e, q, flight));
+		CHECK(blk_now_ms() < end, "queue %u takes %u", q, flight->active);
+	} while (flight->active != n);
+	return 0;
+}
+
 /* The store doesn't answer: the time runs out, and it is as if nothing had been asked. */
 static int drain_in_vain(void *ctx)
 {
@@ -145,18 +157,15 @@ static int drain_in_vain(void *ctx)
 	struct env *e = ctx;
 	uint8_t *bufs = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
 	struct vhost_vring_flight flight;
-	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
-	unsigned int left;
+	unsigned int left, q;
 	pid_t pid;
 
 	if (!e->slow)
 		SKIP("for a store that can be held");
 	CHECK_PASS(held_stop(e));
 	CHECK_PASS(submit(e, reqs, bufs, DEPTH - 2));
-	do {
-		CHECK_PASS(flight_of(e, 1, &flight));
-		CHECK(blk_now_ms() < end, "it takes %u", flight.active);
-	} while (flight.active != (DEPTH - 2) / QUEUES);
+	for (q = 0; q < QUEUES; q++)
+		CHECK_PASS(await_active(e, q, (DEPTH - 2) / QUEUES, &flight));
 	CHECK(flight.oldest_ns > 0 && flight.oldest_ns < 1000000000ull * 60, "the oldest is %llu ns",
 	      (unsigned long long)flight.oldest_ns);
 
@@ -165,10 +174,7 @@ static int drain_in_vain(void *ctx)
 	CHECK_EQ(left, DEPTH - 2);
 	/* It takes more, as before. */
 	CHECK_PASS(submit_one(e, reqs, bufs, DEPTH - 2));
-	do {
-		CHECK_PASS(flight_of(e, 0, &flight));
-		CHECK(blk_now_ms() < end, "it takes %u", flight.active);
-	} while (flight.active != DEPTH / QUEUES);
+	CHECK_PASS(await_active(e, 0, DEPTH / QUEUES, &flight));
 	pid = held_go(e, true);
 	CHECK_OK(drain(e, 60000, &left));
 	CHECK_EQ(proc_wait(pid), 0);

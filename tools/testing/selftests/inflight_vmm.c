@@ -158,7 +158,11 @@ static int vmm_main(struct env *e, void *arg)
 static int vmm_begin(struct guest *g, pid_t *pid)
 {
 	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+	uint64_t n;
 
+	/* That the last VMM's queues went with it is told by way of an event. */
+	while (read(g->e->b.error_fd, &n, sizeof(n)) > 0)
+		;
 	*g->running = false;
 	*pid = proc_run(vmm_main, g->e, g);
 	CHECK(*pid > 0, "no process");

@@ -220,9 +220,10 @@ part_node_iotlb_io() {
 	on_node blk_io --iotlb --serial "$SERIAL"
 }
 
-# on_held PROGRAM_AND_ARGS - on a store that can be made to wait
+# on_held PROGRAM_AND_ARGS - on a store that takes a while, and can be made to wait
 on_held() {
-	store_make nulltest "$SIZE_MIB" && linear_make held nulltest || return
+	store_make nulltest "$SIZE_MIB" irqmode=2 completion_nsec=300000 &&
+		linear_make held nulltest || return
 	STORE=/dev/mapper/held BACK=/dev/nulltest
 	DM_DISABLE_UDEV=1 store_node "$1" --slow "${@:2}"
 }

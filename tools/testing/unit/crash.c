@@ -39,6 +39,7 @@ struct crash_chain {
  * @d: the ring
  * @cfg: its configuration
  * @region: its in-flight region
+ * @size: bytes there
  * @rng: state of the random numbers
  * @out: what the driver waits for, as it was made available
  * @nout: how many of these
@@ -53,6 +54,7 @@ struct crash {
 	struct pvtest_ring *d;
 	struct pvring_config cfg;
 	void *region;
+	size_t size;
 	u64 rng;
 	struct crash_chain out[CRASH_NUM_MAX];
 	unsigned int nout;
@@ -262,8 +264,7 @@ static void crash_begin(struct crash *c)
 	c->nheld = 0;
 
 	unit_store_countdown = countdown;
-	KUNIT_ASSERT_EQ(test, pvring_keep_inflight(r, c->region,
-				pvinflight_size(c->cfg.format, c->cfg.num)), 0);
+	KUNIT_ASSERT_EQ(test, pvring_keep_inflight(r, c->region, c->size), 0);
 	if (r->recover)
 		KUNIT_ASSERT_EQ(test, pvring_recover(r), 0);
 }
@@ -298,7 +299,8 @@ static void crash_over(struct crash *c)
 static void crash_make_ring(struct crash *c, struct kunit *test)
 {
 	c->d = pvtest_make(test, &c->cfg);
-	c->region = pvtest_room(c->d, pvinflight_size(c->cfg.format, c->cfg.num));
+	c->size = pvinflight_size(c->cfg.format, c->cfg.num);
+	c->region = pvtest_room(c->d, c->size);
 	c->nfree = c->cfg.num;
 	if (crash_packed(c))
 		pvtest_packed_restart(c->d, 0, true);
