@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <linux/pvio_vhost.h>
 #include <linux/pvio_vhost_blk.h>
 
 #include "blk_fuzz.h"
@@ -240,6 +241,35 @@ static void dirty_log(struct fuzz *f, const struct vhost *v, struct prng *p)
 	vhost_set_features(v, features);
 }
 
+/* In-flight regions that the guest scribbles into, and draining, with little patience. */
+static void inflight(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	const struct gmem *g = prng_chance(p, 70) ? &f->e->b.mem : &f->mem;
+	struct vhost_drain drain = { .timeout_ms = prng_range(p, 0, 20) };
+	struct vhost_vring_flight flight = { .index = fuzz_queue(f, p) };
+	struct vhost_vring_inflight in = {
+		.index = fuzz_queue(f, p),
+		.addr = (uintptr_t)g->va + (prng_range(p, 0, 0x4000) & ~7ul),
+		.size = prng_chance(p, 80) ? 0x2000 : prng_next(p) >> prng_range(p, 0, 63),
+	};
+
+	switch (prng_range(p, 0, 4)) {
+	case 0:
+		vhost_ioctl(v, VHOST_DRAIN, &drain);
+		vhost_ioctl(v, VHOST_RESUME, NULL);
+		break;
+	case 1:
+		vhost_ioctl(v, VHOST_GET_VRING_FLIGHT, &flight);
+		break;
+	case 2:
+		in.addr = prng_chance(p, 50) ? 0 : any_address(f, p);
+		vhost_ioctl(v, VHOST_SET_VRING_INFLIGHT, &in);
+		break;
+	default:
+		vhost_ioctl(v, VHOST_SET_VRING_INFLIGHT, &in);
+	}
+}
+
 static void config(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
 	uint8_t buf[64] = { };
@@ -272,7 +302,8 @@ static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
 		VHOST_VDPA_GET_IOVA_RANGE, VHOST_BLK_SET_SERIAL, VHOST_BLK_SET_LIFETIME,
 		VHOST_SET_NWORKERS, VHOST_NEW_WORKER, VHOST_FREE_WORKER,
 		VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER, VHOST_GET_FEATURES_ARRAY,
-		VHOST_SET_FEATURES_ARRAY,
+		VHOST_SET_FEATURES_ARRAY, VHOST_SET_VRING_INFLIGHT,
+		VHOST_GET_VRING_FLIGHT, VHOST_RESUME,
 	};
 	unsigned long call = calls[prng_range(p, 0, sizeof(calls) / sizeof(*calls) - 1)];
 	union {
@@ -305,6 +336,7 @@ const struct fuzz_op fuzz_ioctl_ops[] = {
 	{ "iotlb back", FUZZ_ANY | FUZZ_BESIDE, iotlb_back },
 	{ "workers", FUZZ_NODE | FUZZ_BESIDE, workers },
 	{ "dirty log", FUZZ_NODE | FUZZ_BESIDE, dirty_log },
+	{ "in flight", FUZZ_NODE | FUZZ_BESIDE, inflight },
 	{ "config", FUZZ_ANY | FUZZ_BESIDE, config },
 	{ "any ioctl", FUZZ_ANY | FUZZ_BESIDE, any_ioctl },
 };
