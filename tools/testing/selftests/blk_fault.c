@@ -5,72 +5,17 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "env.h"
+#include "faults.h"
 
 #define LEN		4096u
 #define FAR_IOVA	0x7f0000000000ull
 #define EXTRA_SIZE	(64u * 1024)
 #define DISK		"/sys/kernel/config/pvio_blk/faulty"
 #define DISK_STORE	"/dev/nullextra"
-/* Far more than any of the calls has. */
-#define FAULTS_MAX	5000u
-
-struct faults {
-	int fd;
-	unsigned int nth;	/* what fails, from 1 on */
-	bool failed;		/* it was there to fail */
-	unsigned int refused;	/* calls that did not succeed */
-};
-
-static int faults_open(struct faults *f)
-{
-	*f = (struct faults) { .nth = 1 };
-	f->fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (f->fd < 0)
-		SKIP("this kernel has no fault injection");
-	return 0;
-}
-
-static void faults_begin(const struct faults *f)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", f->nth);
-
-	if (pwrite(f->fd, text, len, 0) != len)
-		ktap_diag("fault injection does not take %s", text);
-}
-
-/* Hands on the result of the call in between. */
-static int faults_end(struct faults *f, int err)
-{
-	char left[16] = "";
-
-	f->failed = pread(f->fd, left, sizeof(left) - 1, 0) <= 0 || !strtoul(left, NULL, 10);
-	if (pwrite(f->fd, "0", 1, 0) != 1)
-		f->failed = false;
-	return err;
-}
-
-/* Whether there may be more to fail. */
-static bool faults_next(struct faults *f)
-{
-	return f->failed && f->nth++ < FAULTS_MAX;
-}
-
-static int faults_close(struct faults *f, const char *what)
-{
-	close(f->fd);
-	ktap_diag("%u faults, %s refused %u times", f->nth - 1, what, f->refused);
-	CHECK(f->nth < FAULTS_MAX, "there is no end to what fails");
-	CHECK(f->refused, "nothing ever failed");
-	return 0;
-}
-
 /* The first queue has work to do when the start is asked for; then a queue can't be had. */
 static int start_once(struct env *e, struct faults *f)
 {

@@ -37,7 +37,7 @@ NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_pac
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
-	node_fio_loop node_nbd"
+	node_fio_loop node_nbd node_faults"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -188,6 +188,11 @@ part_faults_va() {
 part_faults_pa() {
 	faults_arm
 	on_disk pa blk_fault --only fault_map -- queues=2
+}
+
+part_node_faults() {
+	faults_arm
+	on_node node_fault
 }
 
 # on_node PROGRAM_AND_ARGS - the same by /dev/vhost-blk

@@ -23,6 +23,7 @@ PLACES='
 7.2,debug	node_iotlb_slow configfs
 6.1,debug	node_race_checked
 debug		lifecycle_pa scribble_pa fuzz_pa range_pa node_io_packed_order zone_pa
+debug		node_faults
 6.1,6.12	node_scribble node_range_refused
 6.12,7.2	netlink
 6.1,6.12,7.2	node_range_written node_zone
