@@ -25,9 +25,9 @@ prepare_kernel() {
 		BINDS=(--bind "$KDIR")
 		release=$(sed -n 's/.* UTS_RELEASE "\(.*\)"/\1/p' "$KDIR/include/generated/utsrelease.h")
 		make_modules KDIR="$(realpath "$KDIR")" ;;
-	debug)
-		dir=$("$VM_DIR/debug-kernel.sh")
-		BOOT=(--kernel debug)
+	debug | kcsan)
+		dir=$("$VM_DIR/debug-kernel.sh" "$KERNEL")
+		BOOT=(--kernel "$KERNEL")
 		release=$(<"$dir/release")
 		make_modules KDIR="$dir/build" KUNIT=1 ;;
 	*)

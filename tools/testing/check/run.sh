@@ -4,6 +4,8 @@
 # without an argument. KTAP on stdout, then "N passed, N failed" on a line of its
 # own; what is being done on stderr; logs under build/logs/.
 #
+# A part that is for those who name it is behind a dash.
+#
 # With IMAGE=, KDIR= and MODULES_DIR= in the environment there is another part,
 # selftest-own: the selftests on a kernel of one's own, which is then the default.
 set -euo pipefail
@@ -28,7 +30,8 @@ selftest-6.12   boot 6.12
 vm-6.12         boot 6.12 1
 selftest-7.2    boot 7.2
 kunit-debug     boot debug
-selftest-debug  boot debug'
+selftest-debug  boot debug
+-selftest-kcsan boot kcsan'
 [ -z "${IMAGE:-}" ] || PARTS="$PARTS
 selftest-own    boot own"
 
@@ -50,6 +53,10 @@ make_plan() {
 
 	COMMANDS=() NAMES=() PLAN=0
 	while read -r name command; do
+		if [ "${name#-}" != "$name" ] && [ "${PATTERNS[*]}" = "*" ]; then
+			continue
+		fi
+		name=${name#-}
 		chosen "$name" || continue
 		PLAN=$((PLAN + 1))
 		if [ "$command" = "$last" ]; then

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Build, once, the debug kernel from Debian's linux-source-6.12 in the builder
-# tree, and print its directory:
+# debug-kernel.sh [debug|kcsan] - build, once, a debug kernel from Debian's linux-source-6.12 in the
+# builder tree, and print its directory. debug, without an argument, has KASAN and lockdep; kcsan
+# looks for data races. There are
 #   bzImage         the kernel
 #   .config         its configuration
 #   release         its release
@@ -10,13 +11,27 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-FRAGMENT=$VM_DIR/debug-kernel.config
 SOURCE=/usr/src/linux-source-6.12.tar.xz
+
+# What KCSAN can't be with, and what would slow it down.
+KCSAN_WITHOUT='LOCALVERSION|KASAN|UBSAN|DEBUG_OBJECTS|DEBUG_KMEMLEAK|PROVE_LOCKING|PROVE_RCU'
+
+# fragment KIND - the configuration's lines
+fragment() {
+	case $1 in
+	debug) cat "$VM_DIR/debug-kernel.config" ;;
+	kcsan)
+		grep -Ev "^(# )?CONFIG_($KCSAN_WITHOUT)(_[A-Z_]*)?[= ]" "$VM_DIR/debug-kernel.config"
+		cat "$VM_DIR/kcsan-kernel.config"
+		;;
+	*) die "no such debug kernel: $1" ;;
+	esac
+}
 
 # A line of the fragment that Kconfig dropped or overruled is an error: the
 # tests on this kernel would pass without looking.
 check_config() {
-	local config=$1 line missing=()
+	local config=$1 fragment=$2 line missing=()
 
 	while read -r line; do
 		case $line in
@@ -26,7 +41,7 @@ check_config() {
 			line=${line#\# }
 			! grep -q "^${line%% *}=" "$config" || missing+=("${line%% *}=n") ;;
 		esac
-	done <"$FRAGMENT"
+	done <"$fragment"
 	[ ${#missing[@]} = 0 ] || die "the final .config lacks: ${missing[*]}"
 }
 
@@ -44,14 +59,15 @@ prune() {
 
 # Runs in the builder tree.
 build_kernel() {
-	local dir=$1 jobs
+	local kind=$1 dir=$2 jobs
 
 	jobs=$(nproc)
 	mkdir -p "$dir/build"
+	fragment "$kind" >"$dir/fragment"
 	cd "$dir/build"
 	tar -xf "$SOURCE" --strip-components=1
-	KCONFIG_ALLCONFIG=$FRAGMENT make -s allnoconfig
-	check_config .config
+	KCONFIG_ALLCONFIG=$dir/fragment make -s allnoconfig
+	check_config .config "$dir/fragment"
 	nice make -s -j"$jobs" KCFLAGS=-w bzImage modules
 	make -s INSTALL_MOD_PATH="$dir/modules" INSTALL_MOD_STRIP=1 modules_install
 	make -s kernelrelease >"$dir/release"
@@ -61,16 +77,18 @@ build_kernel() {
 }
 
 make_kernel() {
-	say "building the debug kernel, this takes about a quarter of an hour"
-	"$VM_DIR/in-builder.sh" "$VM_DIR/debug-kernel.sh" --build "$1"
+	say "building the $KIND kernel, this takes about a quarter of an hour"
+	"$VM_DIR/in-builder.sh" "$VM_DIR/debug-kernel.sh" --build "$KIND" "$1"
 }
 
 if [ "${1:-}" = --build ]; then
-	build_kernel "$2"
+	build_kernel "$2" "$3"
 	exit
 fi
+KIND=${1:-debug}
+FRAGMENT=$(fragment "$KIND")
 TREE=$("$VM_DIR/builder.sh")
 VERSIONS=$(chroot "$TREE" dpkg-query -W linux-source-6.12 gcc-14)
-KERNEL=$CACHE_DIR/debug-kernel-$( (echo "1 $VERSIONS"; cat "$FRAGMENT") | hash_of)
+KERNEL=$CACHE_DIR/$KIND-kernel-$( (echo "1 $VERSIONS"; echo "$FRAGMENT") | hash_of)
 cached "$KERNEL" make_kernel
 echo "$KERNEL"

@@ -12,7 +12,7 @@ CPU=EPYC,-xsave,-avx,-avx2,-fma,-f16c
 usage() {
 	cat >&2 <<-END
 	usage: run.sh [OPTION]... --script SCRIPT --out DIR [-- ARG...]
-	  --kernel NAME        6.1, 6.12, 7.2 (the default is 6.12) or debug
+	  --kernel NAME        6.1, 6.12, 7.2 (the default is 6.12), debug or kcsan
 	  --image FILE         a kernel image of one's own instead, and
 	  --modules-dir DIR    its modules: what INSTALL_MOD_PATH was
 	  --packages NAMES     Debian packages that the virtual host has beside the usual ones
@@ -88,8 +88,8 @@ find_kernel() {
 
 	if [ -n "$IMAGE" ]; then
 		[ -n "$MODULES" ] || die "--image needs --modules-dir"
-	elif [ "${NAME:=6.12}" = debug ]; then
-		dir=$("$VM_DIR/debug-kernel.sh")
+	elif [ "${NAME:=6.12}" = debug ] || [ "$NAME" = kcsan ]; then
+		dir=$("$VM_DIR/debug-kernel.sh" "$NAME")
 		IMAGE=$dir/bzImage
 		MODULES=$dir/modules
 		MEM=${MEM:-2G}

@@ -47,6 +47,12 @@ without() {
 	done <<<"${PLACES:1}"
 }
 
+# Two threads at the same data are what it is there for.
+[ "$PVIO_KERNEL" != kcsan ] ||
+	exec bash /payload/selftests/run.sh --rounds 6 node node_worker node_cve node_iotlb node_dirty \
+		node_inflight node_inflight_packed_order node_scribble node_fuzz node_netlink node_io \
+		lifecycle_va fuzz_va fuzz_pa
+
 rounds=8
 [ "$PVIO_KERNEL" != debug ] || rounds=3
 OPTIONS=(--rounds "$rounds")
