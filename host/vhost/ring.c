@@ -452,7 +452,7 @@ void pvring_complete_extra(struct pvring *r, u16 head, u64 word)
 }
 EXPORT_SYMBOL_GPL(pvring_complete_extra);
 
-static int pvring_publish_noted(struct pvring *r)
+static noinline int pvring_publish_noted(struct pvring *r)
 {
 	unsigned int n = r->npending;
 	int err;

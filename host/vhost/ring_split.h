@@ -155,13 +155,12 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 	unsigned int room = r->num - r->taken;
 	const struct pvring_raw *raw = b->raw;
 	struct pvring_chain *c = b->chain;
-	bool again = r->nagain;
 	int n, i, err = 0;
 
 	b->n = 0;
 
 	/* Without room for one there must not be one, published ones aside. */
-	n = unlikely(again) ? pvinflight_again(r, b, max) :
+	n = unlikely(r->nagain) ? pvinflight_again(r, b, max) :
 	    pvsplit_read_heads(r, b->heads, min(max, room ?: 1), kind);
 	if (n <= 0)
 		return n;
@@ -189,7 +188,8 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 		return pvchain_refused(r, err);
 
 	b->n = i;
-	r->last_avail += unlikely(again) ? 0 : i;
+	if (likely(!r->nagain))
+		r->last_avail += i;
 	r->taken += i;
 	return i;
 }
