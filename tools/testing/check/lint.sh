@@ -52,9 +52,27 @@ versions() {
 		xargs grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION *\(|linux/version\.h|VERSION *:?= *\$\(shell'
 }
 
-# checkpatch IGNORED FILE... - in lines of FILE:LINE: LEVEL:TYPE: MESSAGE. Names
-# that it knows from the kernel's headers it keeps in a file where it is run.
+# checkpatch IGNORED FILE... - in lines of FILE:LINE: LEVEL:TYPE: MESSAGE
 checkpatch() {
+	local ignored=$1 file sum found=$PART_LOGS/found todo=()
+
+	shift
+	# What it had nothing to say of, under these rules, is not asked for again.
+	while read -r sum file; do
+		SILENT[$file]=$CACHE_DIR/silent/$(echo "$SCRIPTS $ignored $sum" | hash_of)
+		[ -e "${SILENT[$file]}" ] || todo+=("$file")
+	done < <(sha256sum "$@")
+	[ ${#todo[@]} -gt 0 ] || return 0
+	checkpatch_anew "$ignored" "${todo[@]}" | tee "$found"
+	mkdir -p "$CACHE_DIR/silent"
+	find "$CACHE_DIR/silent" -type f -mtime +30 -delete
+	for file in "${todo[@]}"; do
+		grep -q "^$file:" "$found" || : >"${SILENT[$file]}"
+	done
+}
+
+# Names that it knows from the kernel's headers it keeps in a file where it is run.
+checkpatch_anew() {
 	local ignored=$1
 
 	shift
@@ -69,6 +87,7 @@ checkpatch() {
 
 checkpatch_all() {
 	local files
+	declare -A SILENT
 
 	sources '*.[ch]' >"$PART_LOGS/c-files"
 	mapfile -t files < <(grep -v ^tools/ "$PART_LOGS/c-files" | grep -v '/trace\.h$')

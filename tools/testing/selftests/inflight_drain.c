@@ -166,8 +166,8 @@ static int drain_in_vain(void *ctx)
 	CHECK_PASS(submit(e, reqs, bufs, DEPTH - 2));
 	for (q = 0; q < QUEUES; q++)
 		CHECK_PASS(await_active(e, q, (DEPTH - 2) / QUEUES, &flight));
-	CHECK(flight.oldest_ns > 0 && flight.oldest_ns < 1000000000ull * 60, "the oldest is %llu ns",
-	      (unsigned long long)flight.oldest_ns);
+	CHECK(flight.oldest_ns > 0 && flight.oldest_ns < 1000000000ull * 60,
+	      "the oldest is %llu ns old", (unsigned long long)flight.oldest_ns);
 
 	CHECK_EQ(drain(e, 0, &left), -ETIMEDOUT);
 	CHECK_EQ(drain(e, 50, &left), -ETIMEDOUT);
