@@ -178,35 +178,35 @@ static __always_inline __le64 pvpacked_used(u64 word, u16 flags)
 
 /*
  * The driver takes used descriptors one after the other: the first one is
- * written last, so that it finds all of them.
+ * written last, so that it finds all of them. What is read again and again is
+ * copied: a store to the ring could be one to it, for all the compiler knows.
  */
 static __always_inline int pvpacked_publish(struct pvring *r,
 					    const enum pvmem_kind kind)
 {
-	const size_t size = pvpacked_desc_size(r->num);
-	const unsigned long ring = r->desc;
-	u16 next = r->next_used, flags = r->used_flags, first_flags = flags, i;
-	unsigned long first = ring + PVDESC_SIZE * (unsigned long)next + 8;
-	unsigned int ndesc = 0;
-	u64 word;
+	const u64 *word = r->pending, *const end = word + r->npending;
+	const unsigned long ring = r->desc + 8;
+	const u16 num = r->num;
+	const size_t size = pvpacked_desc_size(num);
+	u16 next = r->next_used, flags = r->used_flags;
+	const unsigned long first = ring + PVDESC_SIZE * (unsigned long)next;
+	const __le64 first_used = pvpacked_used(*word, flags);
+	unsigned int ndesc = PVRING_WORD_NDESC(*word);
 
-	if (unlikely(!pvring_span_write(kind, ring, size)))
-		return pvring_fault(r, ring, size, true);
+	if (unlikely(!pvring_span_write(kind, r->desc, size)))
+		return pvring_fault(r, r->desc, size, true);
 
-	for (i = 0; i < r->npending; i++) {
-		word = r->pending[i];
-		if (i)
-			pvring_put(kind, pvpacked_used(word, flags), __le64,
-				   ring + PVDESC_SIZE * (unsigned long)next + 8,
-				   fault);
-		ndesc += PVRING_WORD_NDESC(word);
-		pvpacked_advance(&next, &flags, r->num, PVRING_WORD_NDESC(word));
+	pvpacked_advance(&next, &flags, num, ndesc);
+	while (++word < end) {
+		pvring_put(kind, pvpacked_used(*word, flags), __le64,
+			   ring + PVDESC_SIZE * (unsigned long)next, fault);
+		ndesc += PVRING_WORD_NDESC(*word);
+		pvpacked_advance(&next, &flags, num, PVRING_WORD_NDESC(*word));
 	}
 
 	/* All others before the first; pairs with the driver's barrier. */
 	smp_wmb();
-	pvring_put(kind, pvpacked_used(r->pending[0], first_flags), __le64,
-		   first, fault);
+	pvring_put(kind, first_used, __le64, first, fault);
 	pvring_span_write_end(kind);
 
 	r->next_used = next;
@@ -218,7 +218,7 @@ static __always_inline int pvpacked_publish(struct pvring *r,
 
 fault:
 	pvring_span_write_end(kind);
-	return pvring_fault(r, ring, size, true);
+	return pvring_fault(r, r->desc, size, true);
 }
 
 /* Descriptors up to the end of the ring, and those from its beginning. */
