@@ -287,13 +287,13 @@ int pvinflight_packed_recover(struct pvring *r)
 	return 0;
 }
 
-/* Copies a chain of @n descriptors out of the region; returns its buffer's ID. */
-static u16 pvinflight_copy(const struct pvring *r, u16 entry,
-			   struct pvring_raw *raw, u16 n)
+/* Copies a chain of @n descriptors out of the region. */
+static void pvinflight_copy(const struct pvring *r, u16 entry,
+			    struct pvring_raw *raw, u16 n)
 {
 	const struct pvinflight *f = r->kept;
 	const struct vhost_inflight_packed_desc *d;
-	u64 rest = 0;
+	u64 rest;
 
 	for (; n; n--, raw++, entry = f->next[entry]) {
 		d = &f->packed->desc[entry];
@@ -303,7 +303,6 @@ static u16 pvinflight_copy(const struct pvring *r, u16 entry,
 		raw->addr = READ_ONCE(d->addr);
 		raw->rest = cpu_to_le64(rest);
 	}
-	return pvpacked_id(rest);
 }
 
 /**
@@ -327,7 +326,7 @@ unsigned int pvinflight_packed_again(struct pvring *r, struct pvring_batch *b,
 		if (ndesc > b->max_raw - used)
 			break;
 		b->count[i] = ndesc;
-		b->heads[i] = pvinflight_copy(r, entry, b->raw + used, ndesc);
+		pvinflight_copy(r, entry, b->raw + used, ndesc);
 		used += ndesc;
 	}
 	return i;

@@ -101,7 +101,7 @@ struct pvring_near {
  * @raw: descriptors of direct chains, as read
  * @table: one indirect table, as read
  * @sorted: that table, in the order of its chain
- * @heads: heads of the chains, as read; packed: buffer IDs
+ * @heads: split: heads of the chains, as read
  * @count: how many of @raw each chain has
  * @near_id: the memory table that @near is of
  * @near: the two regions that were used last

@@ -39,7 +39,7 @@ static __always_inline u16 pvpacked_id(u64 rest)
 }
 
 /*
- * Copies the descriptors of up to @max chains, and their IDs. A descriptor's
+ * Copies the descriptors of up to @max chains. A descriptor's
  * flags come with its length and ID in one load; a machine without loads of 64
  * bits has no packed rings here. Returns the number of chains.
  */
@@ -84,7 +84,6 @@ static __always_inline int pvpacked_read(struct pvring *r,
 		} while ((pvdesc_flags(rest, PVRING_PACKED) & PVDESC_F_NEXT) &&
 			 raw - first <= max_desc);
 		b->count[i] = raw - first;
-		b->heads[i] = pvpacked_id(rest);
 	}
 end:
 	pvring_span_read_end(kind);
@@ -140,7 +139,7 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 
 	pvchain_see_table(b, t);
 	for (i = 0; i < n; i++, c++) {
-		u16 ndesc = b->count[i], id = b->heads[i];
+		u16 ndesc = b->count[i], id;
 
 		err = pvchain_build(r, t, b, &cur, c, raw, ndesc, kind,
 				    PVRING_PACKED);
@@ -152,6 +151,8 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 			      pvring_broken(r, "more descriptors than the queue has room for");
 			break;
 		}
+		/* That of the last descriptor is the buffer's. */
+		id = pvpacked_id(le64_to_cpu(raw[ndesc - 1].rest));
 		c->head = pvpacked_head(r, id);
 		r->slot[c->head] = PVRING_SLOT(id, ndesc);
 		raw += ndesc;
