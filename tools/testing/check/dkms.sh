@@ -49,7 +49,7 @@ runs() {
 	mkdir "$work"
 	# shellcheck disable=SC2119 # all of them
 	sources | tar -c -C "$TOP_DIR" --files-from=- |
-		nice unshare --mount --propagation private -- bash -euc \
+		unshare --mount --propagation private -- bash -euc \
 			"$(declare -f enter_copy use_dkms); enter_copy \"\$@\"" - "$work" "$TREE" ||
 		status=$?
 	rmdir "$work"

@@ -48,7 +48,7 @@ nothing() {
 # builder COMMAND [ARG]... - run it in the builder tree, where BINDS are there too
 BINDS=()
 builder() {
-	nice "$VM_DIR/in-builder.sh" "${BINDS[@]}" "$@"
+	"$VM_DIR/in-builder.sh" "${BINDS[@]}" "$@"
 }
 
 # make_modules VARIABLE=VALUE... - make modules in the builder tree, one at a

@@ -88,15 +88,15 @@ run_script() {
 	fi
 }
 
-# run_boot "PART..." KERNEL FIRST - parts that share a boot, and what its console said
+# run_boot "PART..." KERNEL FIRST [NICE] - parts that share a boot, and what its console said
 run_boot() {
 	local names
 
 	read -r -a names <<<"$1"
-	"$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
+	nice -n "${4:-0}" "$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
 }
 
-# The longest boot goes on beside all that comes before it, on the other core.
+# The longest boot goes on beside all that comes before it, with what time that leaves.
 start_aside() {
 	local i nr=1
 
@@ -104,7 +104,7 @@ start_aside() {
 	for i in "${!COMMANDS[@]}"; do
 		if [ "${COMMANDS[i]}" = "boot debug" ] && [ ${#COMMANDS[@]} -gt 1 ]; then
 			ASIDE=$LOGS/boot-debug.ktap
-			run_boot "${NAMES[i]}" debug $nr >"$ASIDE" &
+			run_boot "${NAMES[i]}" debug $nr 10 >"$ASIDE" &
 			ASIDE_PID=$!
 		fi
 		nr=$((nr + $(results_of "$i")))

@@ -2,7 +2,9 @@
 #ifndef _UNIT_LINUX_BUILD_BUG_H
 #define _UNIT_LINUX_BUILD_BUG_H
 
-#include <assert.h>
 #include <linux/bug.h>
+
+#undef static_assert
+#define static_assert(expr)	_Static_assert(expr, #expr)
 
 #endif
