@@ -272,13 +272,15 @@ static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)
  *
  * Context: a system call; takes &pvdev.control.
  * Return: 0 or what the ioctl returns; -EPERM where the caller is not the
- * owner, -ENOIOCTLCMD where nobody knows it.
+ * owner, -ENOIOCTLCMD where nobody knows it, -EINTR where it is killed.
  */
 long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
 {
 	long ret;
 
-	mutex_lock(&c->dev->control);
+	/* Who holds it may be waiting for a store. */
+	if (mutex_lock_killable(&c->dev->control))
+		return -EINTR;
 	ret = pvchr_do(c, cmd, argp);
 	mutex_unlock(&c->dev->control);
 	return ret;

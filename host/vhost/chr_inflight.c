@@ -69,19 +69,6 @@ long pvchr_get_vring_flight(struct pvchr *c, struct pvchr_vq *cvq,
 	return copy_to_user(argp, &flight, sizeof(flight)) ? -EFAULT : 0;
 }
 
-static u32 pvchr_count_flight(struct pvchr *c)
-{
-	struct vhost_vring_flight flight;
-	unsigned int i;
-	u32 n = 0;
-
-	for (i = 0; i < c->dev->nvqs; i++) {
-		pvdev_vq_flight(c->dev->vqs[i], &flight);
-		n += flight.active + flight.completed + flight.again;
-	}
-	return n;
-}
-
 /**
  * pvchr_drain() - VHOST_DRAIN
  * @c: the device
@@ -98,10 +85,9 @@ long pvchr_drain(struct pvchr *c, void __user *argp)
 
 	if (copy_from_user(&drain, argp, sizeof(drain)))
 		return -EFAULT;
-	err = pvdev_drain(c->dev, drain.timeout_ms);
+	err = pvdev_drain(c->dev, drain.timeout_ms, &drain.inflight);
 	if (err == -ERESTARTSYS)
 		return -EINTR;
-	drain.inflight = err ? pvchr_count_flight(c) : 0;
 	return copy_to_user(argp, &drain, sizeof(drain)) ? -EFAULT : err;
 }
 

@@ -103,7 +103,8 @@ enum pvdev_asks {
  * @region_size: bytes there
  * @live: it is started; under &pvdev.map_lock
  * @running: turns may run
- * @draining: they take no new chains
+ * @draining: they take no new chains; without @running they go on to the end of
+ *	what was popped
  * @broken: the driver broke it; stopping heals it
  * @why: the end of a sentence about that, for good
  * @ring: the ring, valid from start to reset
@@ -314,8 +315,10 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
 
 void pvdev_vq_set_region(struct pvdev_vq *vq, void *region, size_t size);
 bool pvdev_vq_recover(struct pvdev_vq *vq);
+void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining);
+bool pvdev_vq_flown(const struct pvdev_vq *vq);
 void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight);
-int pvdev_drain(struct pvdev *dev, u32 ms);
+int pvdev_drain(struct pvdev *dev, u32 ms, u32 *left);
 int pvdev_resume(struct pvdev *dev);
 
 void pvdev_vq_log(struct pvdev_vq *vq, const struct pvmem_seg *seg,

@@ -95,9 +95,17 @@ static int pvinflight_alloc(struct pvring *r)
 	return f->next && f->last && f->ndesc ? 0 : -ENOMEM;
 }
 
+/* A packed ring's places are of its size; a split one's may be larger. */
+static bool pvinflight_num_ok(const struct pvring *r, unsigned int desc_num)
+{
+	return r->format == PVRING_PACKED ? desc_num == r->num :
+					    desc_num >= r->num;
+}
+
 /**
  * pvring_keep_inflight() - have a ring note in a region what is in flight
- * @r: the ring, put where one begins whose region is new; nothing popped yet
+ * @r: the ring, put where one begins whose region is new; nothing popped yet.
+ *	pvring_recover() comes before all else
  * @region: memory of the owner, aligned to 8, until pvring_destroy(); its contents
  *	may be anything
  * @size: bytes there
@@ -116,7 +124,7 @@ int pvring_keep_inflight(struct pvring *r, void *region, size_t size)
 		return -EINVAL;
 	version = READ_ONCE(s->version);
 	if (version > VHOST_INFLIGHT_VERSION ||
-	    (version && READ_ONCE(s->desc_num) != r->num))
+	    (version && !pvinflight_num_ok(r, READ_ONCE(s->desc_num))))
 		return -EINVAL;
 
 	r->kept = kzalloc(sizeof(*r->kept), GFP_KERNEL_ACCOUNT);
@@ -126,10 +134,9 @@ int pvring_keep_inflight(struct pvring *r, void *region, size_t size)
 	if (pvinflight_alloc(r))
 		return -ENOMEM;
 
+	r->kept->used = version;
 	r->extra = true;
-	r->recover = version;
-	if (!version)
-		pvinflight_ops(r)->make(r);
+	r->recover = true;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pvring_keep_inflight);
@@ -165,17 +172,25 @@ static int pvinflight_cmp(const void *a, const void *b)
  * pvring_recover() - take up where a former device of this ring ended
  * @r: the ring, with &pvring.recover set; nothing popped yet
  *
- * The next pops bring what the driver still waits for, as it was popped then.
- * The driver may not have been told of what it has got.
+ * The next pops bring what the driver still waits for, as it was popped then. A
+ * region that nobody has used is made.
  *
  * Context: as for pvring_pop().
- * Return: 0, or a negative error as of pvring_pop(); it is tried again then.
+ * Return: 0 for a region that is new; 1 for one that isn't: the driver may not
+ * have been told of what it has got; or a negative error as of pvring_pop(), and
+ * it is tried again then.
  */
 int pvring_recover(struct pvring *r)
 {
 	struct pvinflight *f = r->kept;
-	int err = pvinflight_ops(r)->recover(r);
+	int err;
 
+	if (!f->used) {
+		pvinflight_ops(r)->make(r);
+		r->recover = false;
+		return 0;
+	}
+	err = pvinflight_ops(r)->recover(r);
 	if (err) {
 		r->nagain = 0;
 		if (err == -EINVAL)
@@ -186,7 +201,7 @@ int pvring_recover(struct pvring *r)
 	f->first = 0;
 	f->counter = r->nagain ? f->again[r->nagain - 1].counter + 1 : 0;
 	r->recover = false;
-	return 0;
+	return 1;
 }
 EXPORT_SYMBOL_GPL(pvring_recover);
 

@@ -33,12 +33,14 @@ struct pvinflight_again {
  * struct pvinflight - a ring's in-flight region, and what is known of it
  * @split: the region of a split ring
  * @packed: the same, of a packed one
+ * @used: a former device has used it
  * @counter: of the next chain that is popped
  * @entry: by head, the first entry of a chain that is popped
  * @done: the first entries of the chains in &pvring.pending
  * @again: what is to be popped once more, by its counter; NULL: there was none
  * @first: the first of these that is not popped
  * @popped_again: so were the chains of the last pop
+ * @nfree: packed: free entries
  * @free_head: packed: the first free entry; &pvring.num: there is none
  * @next: packed: by entry, the next free one, or the next of the chain
  * @last: packed: by a chain's first entry, its last one
@@ -49,12 +51,14 @@ struct pvinflight {
 		struct vhost_inflight_split *split;
 		struct vhost_inflight_packed *packed;
 	};
+	bool used;
 	u64 counter;
 	u16 *entry;
 	u16 *done;
 	struct pvinflight_again *again;
 	u16 first;
 	bool popped_again;
+	u16 nfree;
 	u16 free_head;
 	u16 *next;
 	u16 *last;

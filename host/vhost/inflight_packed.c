@@ -106,6 +106,7 @@ void pvinflight_packed_make(struct pvring *r)
 		f->next[i] = i + 1;
 	}
 	f->free_head = 0;
+	f->nfree = r->num;
 	WRITE_ONCE(p->features, 0);
 	WRITE_ONCE(p->desc_num, r->num);
 	pvinflight_set_free(r, 0, 0);
@@ -142,7 +143,9 @@ static int pvinflight_take_back(struct pvring *r,
 		if (!err && (v & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) == flags)
 			err = pvring_poke(r, at, v ^ PVPACKED_F_USED);
 	}
-	return err;
+	/* Not page by page, in attempts of which there are few. */
+	return err == -EAGAIN ?
+		pvring_fault(r, r->desc, pvpacked_desc_size(r->num), true) : err;
 }
 
 /* Did the driver see what was being published? */
@@ -269,6 +272,7 @@ int pvinflight_packed_recover(struct pvring *r)
 	nfree = pvinflight_walk_free(r, free.now);
 	if (nfree < 0)
 		return nfree;
+	r->kept->nfree = nfree;
 	taken = pvinflight_walk_chains(r);
 	if (taken < 0 || nfree + taken != r->num)
 		return -EINVAL;
@@ -374,6 +378,10 @@ void pvinflight_packed_popped(struct pvring *r, const struct pvring_batch *b)
 	for (i = 0; i < b->n; i++) {
 		u16 at = f->free_head;
 
+		/* There is one for each descriptor that isn't taken. */
+		if (WARN_ON_ONCE(b->count[i] > f->nfree))
+			return;
+		f->nfree -= b->count[i];
 		f->free_head = pvinflight_note(r, at, raw, b->count[i]);
 		f->entry[b->chain[i].head] = at;
 		raw += b->count[i];
@@ -402,6 +410,7 @@ void pvinflight_packed_unpopped(struct pvring *r, const struct pvring_batch *b,
 
 		/* Its last entry still leads to what was free behind it. */
 		f->free_head = at;
+		f->nfree += f->ndesc[at];
 		pvinflight_set_free(r, at, at);
 		/* What is free is not in flight, whatever it says. */
 		smp_wmb();
@@ -462,6 +471,7 @@ void pvinflight_packed_published(struct pvring *r, unsigned int n)
 		WRITE_ONCE(f->packed->desc[f->done[i]].inflight, 0);
 		f->next[f->last[f->done[i]]] = f->free_head;
 		f->free_head = f->done[i];
+		f->nfree += f->ndesc[f->done[i]];
 	}
 	/* Until then the entries are found from the new place. */
 	smp_wmb();

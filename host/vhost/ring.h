@@ -205,7 +205,7 @@ struct pvring_state {
  * @signalled_valid: what was used since the last notification is known
  * @extra: pops and completions need more: the chains come back in order, or there
  *	is an in-flight region
- * @recover: a former device ended with chains in flight, as the region may tell:
+ * @recover: there is an in-flight region that was not looked at:
  *	pvring_recover() comes before all else
  * @last_avail: next entry of the available ring to pop, free running; packed:
  *	next descriptor

@@ -23,7 +23,7 @@ static bool pvdev_vq_turn(struct pvwork *work)
 
 	mutex_lock(&vq->lock);
 	WRITE_ONCE(vq->turning, current);
-	if (vq->running && !vq->broken) {
+	if ((vq->running || vq->draining) && !vq->broken) {
 		if (likely(!vq->ring.recover) || pvdev_vq_recover(vq))
 			again = vq->dev->ops->turn(vq);
 	} else if (vq->batch) {
@@ -236,17 +236,26 @@ static void pvdev_vq_drop(struct pvdev_vq *vq)
 
 static bool pvdev_vq_drained(struct pvdev_vq *vq)
 {
-	return READ_ONCE(pvdev_vq_worker(vq)->killed) ||
-	       (!READ_ONCE(vq->ring.inflight) &&
-		(!READ_ONCE(vq->ring.npending) || READ_ONCE(vq->broken)));
+	return READ_ONCE(pvdev_vq_worker(vq)->killed) || pvdev_vq_flown(vq);
+}
+
+/* What its worker would have completed goes; the driver goes on waiting for it. */
+static void pvdev_vq_drop_orphans(struct pvdev_vq *vq)
+{
+	pvdev_vq_drop(vq);
+	mutex_lock(&vq->lock);
+	if (!vq->broken)
+		pvdev_vq_tell_broken(vq, "its worker is gone");
+	mutex_unlock(&vq->lock);
 }
 
 /**
  * pvdev_vq_suspend() - stop a queue with nothing in flight
  * @vq: the queue; one that isn't running is allowed
  *
- * The worker completes and publishes all that was popped; then the state can
- * be taken. Where the worker went with its process, so did the driver.
+ * The worker completes and publishes all that was popped, and what a former device
+ * had popped; then the state can be taken. Where the worker went with its process,
+ * so did the driver.
  *
  * Context: &pvdev.control held; sleeps for as long as the backing store takes.
  */
@@ -257,15 +266,16 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 	if (!vq->running)
 		return;
 
+	/* Its turns take nothing new, and ask for nothing. */
+	pvdev_vq_set_draining(vq, true);
 	pvdev_vq_stop_turns(vq);
 	pvdev_vq_wake(vq);
 	wait_event(vq->wait, pvdev_vq_drained(vq));
 	if (READ_ONCE(pvdev_vq_worker(vq)->killed))
-		pvdev_vq_drop(vq);
+		pvdev_vq_drop_orphans(vq);
 
 	/* The last turn is over, its notification included. */
-	mutex_lock(&vq->lock);
-	mutex_unlock(&vq->lock);
+	pvdev_vq_set_draining(vq, false);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_suspend);
 

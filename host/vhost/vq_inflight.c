@@ -38,33 +38,59 @@ void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight)
 
 	mutex_lock(&vq->lock);
 	flight->active = r->inflight;
-	flight->completed = r->npending + (r->early ? r->order_n - r->inflight : 0);
-	flight->again = r->nagain;
+	flight->completed = r->npending;
+	if (r->early && !vq->broken)
+		flight->completed += r->order_n - r->inflight;
+	flight->again = r->nagain ?: r->recover;
 	oldest = r->inflight ? vq->dev->ops->oldest(vq) : 0;
 	flight->oldest_ns = oldest ? pvstats_clock() - oldest : 0;
 	mutex_unlock(&vq->lock);
 }
 
-static void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining)
+/* Of all queues, or of those that aren't broken. */
+static u32 pvdev_count_flight(struct pvdev *dev, bool all)
+{
+	struct vhost_vring_flight flight;
+	unsigned int i;
+	u32 n = 0;
+
+	for (i = 0; i < dev->nvqs; i++) {
+		pvdev_vq_flight(dev->vqs[i], &flight);
+		if (all || !READ_ONCE(dev->vqs[i]->broken))
+			n += flight.active + flight.completed + flight.again;
+	}
+	return n;
+}
+
+/**
+ * pvdev_vq_set_draining() - have a queue take no new chains, or take them again
+ * @vq: the queue
+ * @draining: which of these
+ *
+ * Context: &pvdev.control held; may sleep, for as long as a turn.
+ */
+void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining)
 {
 	mutex_lock(&vq->lock);
 	vq->draining = draining;
 	mutex_unlock(&vq->lock);
-	pvdev_vq_wake(vq);
 }
 
-/* Has a queue nothing in flight, or nothing but what nobody will do? */
-static bool pvdev_vq_flown(struct pvdev_vq *vq)
+/**
+ * pvdev_vq_flown() - has a queue nothing in flight, or nothing that somebody will do
+ * @vq: the queue, draining
+ *
+ * Context: any. A look without the lock may be wrong for a moment.
+ * Return: true if so.
+ */
+bool pvdev_vq_flown(const struct pvdev_vq *vq)
 {
 	const struct pvring *r = &vq->ring;
 
-	if (!vq->running)
-		return true;
-	if (READ_ONCE(r->inflight))
-		return false;
-	return READ_ONCE(vq->broken) || READ_ONCE(pvdev_vq_worker(vq)->killed) ||
-	       !(READ_ONCE(r->recover) || READ_ONCE(r->nagain) ||
-		 READ_ONCE(r->npending));
+	return !READ_ONCE(r->inflight) &&
+	       (READ_ONCE(vq->broken) ||
+		!(READ_ONCE(r->recover) || READ_ONCE(r->nagain) ||
+		  READ_ONCE(r->npending)));
 }
 
 /* Returns 0, or -ERESTARTSYS where the caller is killed; @left is what is left of it. */
@@ -78,10 +104,28 @@ static int pvdev_vq_await_flown(struct pvdev_vq *vq, long *left)
 	return 0;
 }
 
+/* Waits for all queues; what is in flight is counted with their locks. */
+static int pvdev_await_flown(struct pvdev *dev, u32 ms)
+{
+	long left = msecs_to_jiffies(min_t(u32, ms, INT_MAX));
+	unsigned int i;
+	int err = 0;
+
+	do {
+		for (i = 0; i < dev->nvqs && !err; i++)
+			err = pvdev_vq_await_flown(dev->vqs[i], &left);
+		if (err || !pvdev_count_flight(dev, false))
+			return err;
+	} while (left);
+	return -ETIMEDOUT;
+}
+
 /**
  * pvdev_drain() - suspend all queues of a device, if that takes no longer than
  * @dev: the device
  * @ms: milliseconds; 0: if nothing is in flight now
+ * @left: gets how many chains are in flight still; after success those of broken
+ *	queues, which nobody will do
  *
  * No new chains are taken meanwhile. Queues that aren't done in time go on as if
  * nothing had been.
@@ -89,27 +133,24 @@ static int pvdev_vq_await_flown(struct pvdev_vq *vq, long *left)
  * Context: &pvdev.control held.
  * Return: 0, -ETIMEDOUT, -ERESTARTSYS where the caller is killed.
  */
-int pvdev_drain(struct pvdev *dev, u32 ms)
+int pvdev_drain(struct pvdev *dev, u32 ms, u32 *left)
 {
-	long left = msecs_to_jiffies(min_t(u32, ms, INT_MAX));
-	bool flown = true;
 	unsigned int i;
-	int err = 0;
+	int err;
 
 	lockdep_assert_held(&dev->control);
 
-	for (i = 0; i < dev->nvqs; i++)
-		pvdev_vq_set_draining(dev->vqs[i], true);
-	for (i = 0; i < dev->nvqs && !err; i++)
-		err = pvdev_vq_await_flown(dev->vqs[i], &left);
-	for (i = 0; i < dev->nvqs && flown; i++)
-		flown = pvdev_vq_flown(dev->vqs[i]);
-	if (!err && !flown)
-		err = -ETIMEDOUT;
+	for (i = 0; i < dev->nvqs; i++) {
+		pvdev_vq_set_draining(dev->vqs[i], dev->vqs[i]->running);
+		pvdev_vq_wake(dev->vqs[i]);
+	}
+	err = pvdev_await_flown(dev, ms);
+	*left = pvdev_count_flight(dev, true);
 	for (i = 0; i < dev->nvqs; i++) {
 		if (!err)
 			pvdev_vq_suspend(dev->vqs[i]);
 		pvdev_vq_set_draining(dev->vqs[i], false);
+		pvdev_vq_wake(dev->vqs[i]);
 	}
 	return err;
 }

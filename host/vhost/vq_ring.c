@@ -372,12 +372,10 @@ bool pvdev_vq_recover(struct pvdev_vq *vq)
 	} while (pvdev_vq_leave(vq, ret));
 	pvdev_vq_log_dirty(vq, &d);
 	pvdev_vq_log_tell(vq);
-	if (ret)
-		return false;
-
 	/* The driver may have got chains, and the call for them not. */
-	pvdev_vq_call(vq);
-	return true;
+	if (ret > 0)
+		pvdev_vq_call(vq);
+	return ret >= 0;
 }
 
 /* What a wish about kicks is going to write; once it may have been, it stays. */

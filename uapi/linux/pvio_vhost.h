@@ -107,9 +107,10 @@ struct vhost_vring_flight {
 
 /*
  * Take no more chains, and wait up to @timeout_ms milliseconds until none is in
- * flight. Then all queues stand still, until VHOST_RESUME or their next start.
- * Where there are still some, ETIMEDOUT is returned, @inflight says how many, and
- * the queues go on as if nothing had been asked.
+ * flight. Then all queues stand still, until VHOST_RESUME or their next start, and
+ * @inflight is what broken queues had, which nobody will do. Where there are others
+ * still, ETIMEDOUT is returned, @inflight says how many, and the queues go on as if
+ * nothing had been asked.
  */
 struct vhost_drain {
 	__u32 timeout_ms;

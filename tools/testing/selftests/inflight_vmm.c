@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/pvio_vhost_blk.h>
 
 #include "held.h"
 #include "inflight.h"
@@ -23,6 +24,7 @@
  * @reqs: of each queue
  * @bufs: what they write
  * @generation: of what each writes
+ * @stop: the VMM stops its disk as soon as it has started it
  * @running: the VMM has started its disk
  * @ended: requests that ended
  */
@@ -33,6 +35,7 @@ struct guest {
 	struct blk_req reqs[QUEUES][DEPTH];
 	uint8_t *bufs[QUEUES][DEPTH];
 	uint64_t generation[QUEUES][DEPTH];
+	bool stop;
 	atomic_bool *running;
 	unsigned long ended;
 };
@@ -126,6 +129,20 @@ static int guest_end(struct guest *g)
 	return 0;
 }
 
+/* Where each queue stands is where its driver does: all that was available is used. */
+static int vmm_stop(const struct blk *b)
+{
+	struct vhost_vring_file none = { .fd = -1 };
+	unsigned int q, base;
+
+	CHECK_OK(vhost_ioctl(&b->v, VHOST_BLK_SET_BACKEND, &none));
+	for (q = 0; q < QUEUES; q++) {
+		CHECK_OK(vhost_get_vring_base(&b->v, q, &base));
+		CHECK_EQ(base, ring_base(&b->rings[q]));
+	}
+	return 0;
+}
+
 /* A disk of its own, on the guest's memory, rings and regions. */
 static int vmm_main(struct env *e, void *arg)
 {
@@ -151,6 +168,8 @@ static int vmm_main(struct env *e, void *arg)
 		return 1;
 	}
 	*g->running = true;
+	if (g->stop)
+		return vmm_stop(b);
 	for (;;)
 		pause();
 }
@@ -206,7 +225,7 @@ static int vmm_killed(void *ctx)
 	return res;
 }
 
-static int held_under(struct guest *g)
+static int held_under(struct guest *g, bool stop)
 {
 	unsigned int q;
 	pid_t pid, go;
@@ -229,32 +248,47 @@ static int held_under(struct guest *g)
 		CHECK_EQ(region_inflight(g->e, g->region[q]), DEPTH);
 	}
 
+	g->stop = stop;
 	CHECK_PASS(vmm_begin(g, &pid));
+	if (stop)
+		CHECK_EQ(proc_wait(pid), 0);
 	CHECK_PASS(guest_end(g));
 	for (q = 0; q < QUEUES; q++)
 		CHECK_EQ(region_inflight(g->e, g->region[q]), 0);
-	CHECK(proc_kill(pid), "the VMM does not end");
+	if (!stop)
+		CHECK(proc_kill(pid), "the VMM does not end");
 	return 0;
 }
 
-/* The store has all of them, and answers when the VMM is dead: none of them is used. */
-static int vmm_killed_held(void *ctx)
+static int killed_held(struct env *e, bool stop)
 {
 	static struct guest g;
-	struct env *e = ctx;
 	int res;
 
 	if (!e->slow)
 		SKIP("for a store that can be held");
 	CHECK_PASS(guest_make(&g, e));
-	res = held_under(&g);
+	res = held_under(&g, stop);
 	guest_free(&g);
 	return res;
+}
+
+/* The store has all of them, and answers when the VMM is dead: none of them is used. */
+static int vmm_killed_held(void *ctx)
+{
+	return killed_held(ctx, false);
+}
+
+/* And the next VMM stops its disk at once: what was in flight is done all the same. */
+static int vmm_killed_stopped(void *ctx)
+{
+	return killed_held(ctx, true);
 }
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(vmm_killed),
 	KTAP_TEST(vmm_killed_held),
+	KTAP_TEST(vmm_killed_stopped),
 };
 
 const struct ktap_suite inflight_vmm_suite = {

@@ -265,8 +265,7 @@ static void crash_begin(struct crash *c)
 
 	unit_store_countdown = countdown;
 	KUNIT_ASSERT_EQ(test, pvring_keep_inflight(r, c->region, c->size), 0);
-	if (r->recover)
-		KUNIT_ASSERT_EQ(test, pvring_recover(r), 0);
+	KUNIT_ASSERT_GE(test, pvring_recover(r), 0);
 }
 
 /* Pops all: it has to be what the driver waits for, in order. */
