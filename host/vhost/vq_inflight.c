@@ -93,30 +93,28 @@ bool pvdev_vq_flown(const struct pvdev_vq *vq)
 		  READ_ONCE(r->npending)));
 }
 
-/* Returns 0, or -ERESTARTSYS where the caller is killed; @left is what is left of it. */
-static int pvdev_vq_await_flown(struct pvdev_vq *vq, long *left)
+/* Waits no longer than to @end, in jiffies. Returns 0, or -ERESTARTSYS where the caller is killed. */
+static int pvdev_vq_await_flown(struct pvdev_vq *vq, unsigned long end)
 {
-	long ret = wait_event_killable_timeout(vq->wait, pvdev_vq_flown(vq), *left);
+	long left = max_t(long, end - jiffies, 0), ret;
 
-	if (ret < 0)
-		return ret;
-	*left = ret;
-	return 0;
+	ret = wait_event_killable_timeout(vq->wait, pvdev_vq_flown(vq), left);
+	return ret < 0 ? ret : 0;
 }
 
 /* Waits for all queues; what is in flight is counted with their locks. */
 static int pvdev_await_flown(struct pvdev *dev, u32 ms)
 {
-	long left = msecs_to_jiffies(min_t(u32, ms, INT_MAX));
+	unsigned long end = jiffies + msecs_to_jiffies(min_t(u32, ms, INT_MAX));
 	unsigned int i;
 	int err = 0;
 
 	do {
 		for (i = 0; i < dev->nvqs && !err; i++)
-			err = pvdev_vq_await_flown(dev->vqs[i], &left);
+			err = pvdev_vq_await_flown(dev->vqs[i], end);
 		if (err || !pvdev_count_flight(dev, false))
 			return err;
-	} while (left);
+	} while (time_before(jiffies, end));
 	return -ETIMEDOUT;
 }
 

@@ -48,9 +48,10 @@ kcsan_ours() {
 
 	[ -e "$kcsan" ] || return 0
 	echo whitelist >"$kcsan"
-	for name in $(awk '/\[pvio_/ && $2 ~ /[tT]/ { print $3 }' /proc/kallsyms | sort -u); do
-		echo "!$name" >"$kcsan" 2>/dev/null || true
-	done
+	awk '/\[pvio_/ && $2 ~ /[tT]/ { print "!" $3 }' /proc/kallsyms | sort -u |
+		while read -r name; do
+			echo "$name" >"$kcsan" 2>/dev/null || true
+		done
 	note "KCSAN looks at $(grep -c . "$kcsan") lines of functions"
 }
 
