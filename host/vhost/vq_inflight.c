@@ -47,19 +47,22 @@ void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight)
 	mutex_unlock(&vq->lock);
 }
 
-/* Of all queues, or of those that aren't broken. */
-static u32 pvdev_count_flight(struct pvdev *dev, bool all)
+/* Counts what all queues have; returns whether somebody will do some of it. */
+static bool pvdev_count_flight(struct pvdev *dev, u32 *all)
 {
 	struct vhost_vring_flight flight;
+	bool live = false;
 	unsigned int i;
-	u32 n = 0;
+	u32 n;
 
+	*all = 0;
 	for (i = 0; i < dev->nvqs; i++) {
 		pvdev_vq_flight(dev->vqs[i], &flight);
-		if (all || !READ_ONCE(dev->vqs[i]->broken))
-			n += flight.active + flight.completed + flight.again;
+		n = flight.active + flight.completed + flight.again;
+		*all += n;
+		live |= n && !READ_ONCE(dev->vqs[i]->broken);
 	}
-	return n;
+	return live;
 }
 
 /**
@@ -102,8 +105,8 @@ static int pvdev_vq_await_flown(struct pvdev_vq *vq, unsigned long end)
 	return ret < 0 ? ret : 0;
 }
 
-/* Waits for all queues; what is in flight is counted with their locks. */
-static int pvdev_await_flown(struct pvdev *dev, u32 ms)
+/* Waits for all queues; what is @left in flight is counted with their locks. */
+static int pvdev_await_flown(struct pvdev *dev, u32 ms, u32 *left)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(min_t(u32, ms, INT_MAX));
 	unsigned int i;
@@ -112,7 +115,7 @@ static int pvdev_await_flown(struct pvdev *dev, u32 ms)
 	do {
 		for (i = 0; i < dev->nvqs && !err; i++)
 			err = pvdev_vq_await_flown(dev->vqs[i], end);
-		if (err || !pvdev_count_flight(dev, false))
+		if (!pvdev_count_flight(dev, left) || err)
 			return err;
 	} while (time_before(jiffies, end));
 	return -ETIMEDOUT;
@@ -142,8 +145,7 @@ int pvdev_drain(struct pvdev *dev, u32 ms, u32 *left)
 		pvdev_vq_set_draining(dev->vqs[i], dev->vqs[i]->running);
 		pvdev_vq_wake(dev->vqs[i]);
 	}
-	err = pvdev_await_flown(dev, ms);
-	*left = pvdev_count_flight(dev, true);
+	err = pvdev_await_flown(dev, ms, left);
 	for (i = 0; i < dev->nvqs; i++) {
 		if (!err)
 			pvdev_vq_suspend(dev->vqs[i]);
