@@ -96,7 +96,7 @@ bool pvdev_vq_flown(const struct pvdev_vq *vq)
 		  READ_ONCE(r->npending)));
 }
 
-/* Waits no longer than to @end, in jiffies. Returns 0, or -ERESTARTSYS where the caller is killed. */
+/* Waits up to @end, in jiffies. Returns 0, or -ERESTARTSYS where the caller is killed. */
 static int pvdev_vq_await_flown(struct pvdev_vq *vq, unsigned long end)
 {
 	long left = max_t(long, end - jiffies, 0), ret;
