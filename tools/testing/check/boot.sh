@@ -47,7 +47,7 @@ prepare() {
 }
 
 boot() {
-	"$VM_DIR/run.sh" "${BOOT[@]}" --payload "$STAGE/." --disk "$DISK=guest" \
+	nice -n "${BOOT_NICE:-0}" "$VM_DIR/run.sh" "${BOOT[@]}" --payload "$STAGE/." --disk "$DISK=guest" \
 		--script check/main.sh --env "PVIO_ALL=${ALL:-}" --out "$OUT" -- "$NR" "${PARTS[@]}"
 }
 

@@ -93,7 +93,7 @@ run_boot() {
 	local names
 
 	read -r -a names <<<"$1"
-	nice -n "${4:-0}" "$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
+	BOOT_NICE=${4:-0} "$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
 }
 
 # The longest boot goes on beside all that comes before it, with what time that leaves.
