@@ -134,8 +134,8 @@ void pvchr_log_reset(struct pvchr *c);
 long pvchr_set_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
 			      void __user *argp);
 void pvchr_inflight_reset(struct pvchr_vq *cvq);
-long pvchr_get_vring_flight(struct pvchr *c, struct pvchr_vq *cvq,
-			    void __user *argp);
+long pvchr_get_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
+			      void __user *argp);
 long pvchr_drain(struct pvchr *c, void __user *argp);
 long pvchr_resume(struct pvchr *c, void __user *argp);
 

@@ -26,7 +26,7 @@ long pvchr_set_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
 		return -EBUSY;
 	if (copy_from_user(&in, argp, sizeof(in)))
 		return -EFAULT;
-	if (in.reserved)
+	if (in.flags)
 		return -EINVAL;
 	if (in.addr)
 		err = pvinflight_map(&map, in.addr, in.size);
@@ -52,21 +52,21 @@ void pvchr_inflight_reset(struct pvchr_vq *cvq)
 }
 
 /**
- * pvchr_get_vring_flight() - VHOST_GET_VRING_FLIGHT
+ * pvchr_get_vring_inflight() - VHOST_GET_VRING_INFLIGHT
  * @c: the device
  * @cvq: the queue
- * @argp: &struct vhost_vring_flight
+ * @argp: &struct vhost_vring_inflight_info
  *
  * Context: a system call of the owner; &pvdev.control held.
  * Return: 0 or -EFAULT.
  */
-long pvchr_get_vring_flight(struct pvchr *c, struct pvchr_vq *cvq,
-			    void __user *argp)
+long pvchr_get_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
+			      void __user *argp)
 {
-	struct vhost_vring_flight flight = { .index = cvq->vq->index };
+	struct vhost_vring_inflight_info info = { .index = cvq->vq->index };
 
-	pvdev_vq_flight(cvq->vq, &flight);
-	return copy_to_user(argp, &flight, sizeof(flight)) ? -EFAULT : 0;
+	pvdev_vq_inflight(cvq->vq, &info);
+	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
 /**
@@ -75,8 +75,8 @@ long pvchr_get_vring_flight(struct pvchr *c, struct pvchr_vq *cvq,
  * @argp: &struct vhost_drain
  *
  * Context: a system call of the owner; &pvdev.control held.
- * Return: 0; -ETIMEDOUT where something is in flight still, -EFAULT; -EINTR where
- * the caller is killed.
+ * Return: 0; -ETIMEDOUT where something is in flight still, -EFAULT, -EINVAL for
+ * flags; -EINTR where the caller is killed.
  */
 long pvchr_drain(struct pvchr *c, void __user *argp)
 {
@@ -85,6 +85,8 @@ long pvchr_drain(struct pvchr *c, void __user *argp)
 
 	if (copy_from_user(&drain, argp, sizeof(drain)))
 		return -EFAULT;
+	if (drain.flags || drain.reserved)
+		return -EINVAL;
 	err = pvdev_drain(c->dev, drain.timeout_ms, &drain.inflight);
 	if (err == -ERESTARTSYS)
 		return -EINTR;

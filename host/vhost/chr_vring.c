@@ -206,7 +206,7 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
 	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
 	{ VHOST_SET_VRING_INFLIGHT, pvchr_set_vring_inflight },
-	{ VHOST_GET_VRING_FLIGHT, pvchr_get_vring_flight },
+	{ VHOST_GET_VRING_INFLIGHT, pvchr_get_vring_inflight },
 };
 
 /**

@@ -15,7 +15,7 @@
 #include "worker.h"
 
 struct eventfd_ctx;
-struct vhost_vring_flight;
+struct vhost_vring_inflight_info;
 struct pvdev;
 struct pvdev_vq;
 struct pvlog;
@@ -316,8 +316,9 @@ void pvdev_vq_break(struct pvdev_vq *vq, const char *why);
 void pvdev_vq_set_region(struct pvdev_vq *vq, void *region, size_t size);
 bool pvdev_vq_recover(struct pvdev_vq *vq);
 void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining);
-bool pvdev_vq_flown(const struct pvdev_vq *vq);
-void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight);
+bool pvdev_vq_settled(const struct pvdev_vq *vq);
+void pvdev_vq_inflight(struct pvdev_vq *vq,
+		       struct vhost_vring_inflight_info *info);
 int pvdev_drain(struct pvdev *dev, u32 ms, u32 *left);
 int pvdev_resume(struct pvdev *dev);
 

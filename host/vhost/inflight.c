@@ -10,69 +10,23 @@
 
 #include "inflight.h"
 
-/**
- * struct pvinflight_ops - what differs between formats
- * @size: bytes of a region for a queue of this size
- * @make: makes a region that nobody has used
- * @recover: finds what a former device left behind, and where it stood
- * @again: fills a batch with that; 0 where a chain can't be had
- * @popped: notes new chains
- * @unpopped: notes that they were given back
- * @publish: notes what is about to be published
- * @published: notes that it was
- */
-struct pvinflight_ops {
-	size_t (*size)(unsigned int num);
-	void (*make)(struct pvring *r);
-	int (*recover)(struct pvring *r);
-	unsigned int (*again)(struct pvring *r, struct pvring_batch *b,
-			      unsigned int max);
-	void (*popped)(struct pvring *r, const struct pvring_batch *b);
-	void (*unpopped)(struct pvring *r, const struct pvring_batch *b,
-			 unsigned int from);
-	void (*publish)(struct pvring *r);
-	void (*published)(struct pvring *r, unsigned int n);
-};
-
-static const struct pvinflight_ops pvinflight_formats[] = {
-	[PVRING_SPLIT] = {
-		.size = pvinflight_split_size,
-		.make = pvinflight_split_make,
-		.recover = pvinflight_split_recover,
-		.again = pvinflight_split_again,
-		.popped = pvinflight_split_popped,
-		.unpopped = pvinflight_split_unpopped,
-		.publish = pvinflight_split_publish,
-		.published = pvinflight_split_published,
-	},
-	[PVRING_PACKED] = {
-		.size = pvinflight_packed_size,
-		.make = pvinflight_packed_make,
-		.recover = pvinflight_packed_recover,
-		.again = pvinflight_packed_again,
-		.popped = pvinflight_packed_popped,
-		.unpopped = pvinflight_packed_unpopped,
-		.publish = pvinflight_packed_publish,
-		.published = pvinflight_packed_published,
-	},
-};
-
-static const struct pvinflight_ops *pvinflight_ops(const struct pvring *r)
-{
-	return &pvinflight_formats[r->format];
-}
+/* Branches rather than pointers: they cost no thunk. */
+#define PVINFLIGHT_CALL(r, op, ...)					\
+	((r)->format == PVRING_PACKED ?					\
+	 pvinflight_packed_##op(__VA_ARGS__) :				\
+	 pvinflight_split_##op(__VA_ARGS__))
 
 /**
  * pvinflight_size() - size of an in-flight region
  * @format: the ring's format
  * @num: queue size
  *
- * Return: bytes; 0 for a format that is not supported.
+ * Return: bytes.
  */
 size_t pvinflight_size(enum pvring_format format, unsigned int num)
 {
-	return format < ARRAY_SIZE(pvinflight_formats) ?
-		pvinflight_formats[format].size(num) : 0;
+	return format == PVRING_PACKED ? pvinflight_packed_size(num) :
+					 pvinflight_split_size(num);
 }
 EXPORT_SYMBOL_GPL(pvinflight_size);
 
@@ -186,11 +140,11 @@ int pvring_recover(struct pvring *r)
 	int err;
 
 	if (!f->used) {
-		pvinflight_ops(r)->make(r);
+		PVINFLIGHT_CALL(r, make, r);
 		r->recover = false;
 		return 0;
 	}
-	err = pvinflight_ops(r)->recover(r);
+	err = PVINFLIGHT_CALL(r, recover, r);
 	if (err) {
 		r->nagain = 0;
 		if (err == -EINVAL)
@@ -206,19 +160,30 @@ int pvring_recover(struct pvring *r)
 EXPORT_SYMBOL_GPL(pvring_recover);
 
 /**
- * pvring_recovered() - what is pvring_recover() going to write
+ * pvring_recover_spans() - what is pvring_recover() going to write
  * @r: the ring
  * @span: room for one part of its areas
  *
  * Return: how many.
  */
-unsigned int pvring_recovered(const struct pvring *r, struct pvring_span *span)
+unsigned int pvring_recover_spans(const struct pvring *r, struct pvring_span *span)
 {
 	/* Any descriptor may be one that is taken back. */
 	*span = (struct pvring_span) {
 		PVRING_AREA_DESC, 0, pvring_desc_size(r->format, r->num)
 	};
 	return r->format == PVRING_PACKED;
+}
+
+/**
+ * pvring_region_used() - did a former device use the in-flight region of a ring
+ * @r: the ring, which has one
+ *
+ * Return: true if so.
+ */
+bool pvring_region_used(const struct pvring *r)
+{
+	return r->kept->used;
 }
 
 /**
@@ -231,7 +196,7 @@ unsigned int pvring_recovered(const struct pvring *r, struct pvring_span *span)
  */
 int pvinflight_again(struct pvring *r, struct pvring_batch *b, unsigned int max)
 {
-	int n = pvinflight_ops(r)->again(r, b, max);
+	int n = PVINFLIGHT_CALL(r, again, r, b, max);
 
 	if (!n && max) {
 		r->error = "a chain in flight is too long";
@@ -252,7 +217,7 @@ void pvinflight_popped(struct pvring *r, const struct pvring_batch *b)
 
 	f->popped_again = r->nagain;
 	if (!f->popped_again) {
-		pvinflight_ops(r)->popped(r, b);
+		PVINFLIGHT_CALL(r, popped, r, b);
 		return;
 	}
 	for (i = 0; i < b->n; i++)
@@ -275,7 +240,7 @@ bool pvinflight_unpopped(struct pvring *r, const struct pvring_batch *b,
 	struct pvinflight *f = r->kept;
 
 	if (!f->popped_again) {
-		pvinflight_ops(r)->unpopped(r, b, from);
+		PVINFLIGHT_CALL(r, unpopped, r, b, from);
 		return true;
 	}
 	f->first -= b->n - from;
@@ -289,7 +254,7 @@ bool pvinflight_unpopped(struct pvring *r, const struct pvring_batch *b,
  */
 void pvinflight_publish(struct pvring *r)
 {
-	pvinflight_ops(r)->publish(r);
+	PVINFLIGHT_CALL(r, publish, r);
 }
 
 /**
@@ -299,5 +264,5 @@ void pvinflight_publish(struct pvring *r)
  */
 void pvinflight_published(struct pvring *r, unsigned int n)
 {
-	pvinflight_ops(r)->published(r, n);
+	PVINFLIGHT_CALL(r, published, r, n);
 }

@@ -8,8 +8,9 @@
  * driver was shown that it is used. The next device of that ring finds there what
  * the driver still waits for.
  *
- * The region is read once, at the start, and written from then on: what its
- * owner does to it meanwhile is nobody's harm but his own. Each single store
+ * The region is read at the start, into copies that are checked, until the last of
+ * what was in flight is taken up; then it is written alone. What its owner does to it
+ * meanwhile is nobody's harm but his own. Each single store
  * leaves it so that it can be taken up: tools/testing/unit/crash.c ends a device
  * behind every one of them.
  */

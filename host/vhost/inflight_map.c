@@ -51,7 +51,7 @@ int pvinflight_map(struct pvinflight_map *map, u64 addr, u64 size)
 	    size < sizeof(struct vhost_inflight_split))
 		return -EINVAL;
 	map->size = min_t(u64, size, max);
-	if (addr + map->size < addr || !access_ok(u64_to_user_ptr(addr), map->size))
+	if (addr > ULONG_MAX - map->size || !access_ok(u64_to_user_ptr(addr), map->size))
 		return -EFAULT;
 	map->npages = PAGE_ALIGN(offset + map->size) >> PAGE_SHIFT;
 	map->page = kvmalloc_array(map->npages, sizeof(*map->page),

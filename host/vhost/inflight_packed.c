@@ -23,6 +23,10 @@ static_assert(offsetof(struct vhost_inflight_packed, used_idx) == 16);
 static_assert(offsetof(struct vhost_inflight_packed, desc) == 32);
 static_assert(sizeof(struct vhost_inflight_packed_desc) == 32);
 
+/* In the place of a chain's length, while a region is looked through. */
+#define PVINFLIGHT_FREE		U16_MAX
+#define PVINFLIGHT_TAKEN	(U16_MAX - 1)
+
 /**
  * union pvinflight_used - where used descriptors go, now and before
  * @now: the next one
@@ -158,7 +162,10 @@ static int pvinflight_submitted(struct pvring *r,
 	return err ?: (v & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) != avail;
 }
 
-/* Completes what was being published, or undoes it. */
+/*
+ * Where the region is: behind what was being published, or before it. Returns how
+ * many descriptors are to be taken back.
+ */
 static int pvinflight_settle(struct pvring *r, union pvinflight_used *u,
 			     union pvinflight_free *free)
 {
@@ -166,20 +173,20 @@ static int pvinflight_settle(struct pvring *r, union pvinflight_used *u,
 
 	if (n < 0 || n > r->num)
 		return -EINVAL;
+	/* Where the place is the old one, a batch was at most begun. */
 	ret = n ? pvinflight_submitted(r, u) : 0;
 	if (ret < 0)
 		return ret;
-	if (n && ret) {
+	if (ret) {
 		u->old = u->now;
 		u->old_wrap = u->now_wrap;
 		free->old = free->now;
 		return 0;
 	}
-	ret = pvinflight_take_back(r, u, n);
 	u->now = u->old;
 	u->now_wrap = u->old_wrap;
 	free->now = free->old;
-	return ret;
+	return n;
 }
 
 /* Follows the free entries, and marks them in @ndesc; returns how many. */
@@ -194,12 +201,12 @@ static int pvinflight_walk_free(struct pvring *r, u16 i)
 		i = array_index_nospec(i, r->num);
 		if (f->ndesc[i])
 			return -EINVAL;
-		f->ndesc[i] = U16_MAX;
-		WRITE_ONCE(f->packed->desc[i].inflight, 0);
+		f->ndesc[i] = PVINFLIGHT_FREE;
 		f->next[i] = READ_ONCE(f->packed->desc[i].next);
 		if (f->next[i] > r->num)
 			f->next[i] = r->num;
 	}
+	f->nfree = n;
 	return n;
 }
 
@@ -214,7 +221,7 @@ static int pvinflight_walk_chain(struct pvring *r, u16 head)
 	for (k = 1;; k++) {
 		if (f->ndesc[i])
 			return -EINVAL;
-		f->ndesc[i] = U16_MAX;
+		f->ndesc[i] = PVINFLIGHT_TAKEN;
 		if (k == n)
 			break;
 		f->next[i] = READ_ONCE(f->packed->desc[i].next);
@@ -238,7 +245,8 @@ static int pvinflight_walk_chains(struct pvring *r)
 	for (i = 0; i < r->num; i++) {
 		const struct vhost_inflight_packed_desc *d = &f->packed->desc[i];
 
-		if (!READ_ONCE(d->inflight))
+		/* What is free is not in flight, whatever it says. */
+		if (f->ndesc[i] == PVINFLIGHT_FREE || !READ_ONCE(d->inflight))
 			continue;
 		n = pvinflight_walk_chain(r, i);
 		if (n < 0)
@@ -249,6 +257,15 @@ static int pvinflight_walk_chains(struct pvring *r)
 		};
 	}
 	return total;
+}
+
+static void pvinflight_clear_free(struct pvring *r)
+{
+	const struct pvinflight *f = r->kept;
+	u16 i;
+
+	for (i = f->free_head; i < r->num; i = f->next[i])
+		WRITE_ONCE(f->packed->desc[i].inflight, 0);
 }
 
 /**
@@ -264,19 +281,23 @@ int pvinflight_packed_recover(struct pvring *r)
 	const struct vhost_inflight_packed *p = r->kept->packed;
 	union pvinflight_used used = { .word = READ_ONCE(*(u64 *)&p->used_idx) };
 	union pvinflight_free free = { .word = READ_ONCE(*(u32 *)&p->free_head) };
-	int nfree, taken, err;
+	int nback, nfree, taken, err;
 
-	err = pvinflight_settle(r, &used, &free);
-	if (err)
-		return err;
+	nback = pvinflight_settle(r, &used, &free);
+	if (nback < 0)
+		return nback;
 	nfree = pvinflight_walk_free(r, free.now);
 	if (nfree < 0)
 		return nfree;
-	r->kept->nfree = nfree;
 	taken = pvinflight_walk_chains(r);
 	if (taken < 0 || nfree + taken != r->num)
 		return -EINVAL;
 
+	/* It is the ring's: from here on both are written. */
+	err = pvinflight_take_back(r, &used, nback);
+	if (err)
+		return err;
+	pvinflight_clear_free(r);
 	/* The entries before the places: until then it all can be done again. */
 	smp_wmb();
 	pvinflight_set_free(r, free.now, free.now);
@@ -378,7 +399,10 @@ void pvinflight_packed_popped(struct pvring *r, const struct pvring_batch *b)
 	for (i = 0; i < b->n; i++) {
 		u16 at = f->free_head;
 
-		/* There is one for each descriptor that isn't taken. */
+		/*
+		 * There is one for each descriptor that isn't taken, and no pop
+		 * takes more than these.
+		 */
 		if (WARN_ON_ONCE(b->count[i] > f->nfree))
 			return;
 		f->nfree -= b->count[i];

@@ -48,19 +48,19 @@ void pvinflight_split_make(struct pvring *r)
 	WRITE_ONCE(s->version, VHOST_INFLIGHT_VERSION);
 }
 
-/* Drops the last @n chains that were used: the driver has seen that. */
-static int pvinflight_split_drop(struct pvring *r, u16 n)
+/* Finds the last @n chains that were used: the driver has seen that. */
+static int pvinflight_split_walk_used(struct pvring *r, u16 n)
 {
-	struct vhost_inflight_split *s = r->kept->split;
-	u16 i = READ_ONCE(s->last_batch_head);
+	const struct vhost_inflight_split *s = r->kept->split;
+	u16 i = READ_ONCE(s->last_batch_head), k;
 
 	if (n > r->num)
 		return -EINVAL;
-	for (; n; n--) {
+	for (k = 0; k < n; k++) {
 		if (i >= r->num)
 			return -EINVAL;
 		i = array_index_nospec(i, r->num);
-		WRITE_ONCE(s->desc[i].inflight, 0);
+		r->kept->done[k] = i;
 		i = READ_ONCE(s->desc[i].next);
 	}
 	return 0;
@@ -78,15 +78,20 @@ int pvinflight_split_recover(struct pvring *r)
 {
 	struct pvinflight *f = r->kept;
 	struct vhost_inflight_split *s = f->split;
-	u16 used_idx, i;
+	u16 used_idx, n, i;
 	int err;
 
 	err = pvring_peek(r, 0, &used_idx);
 	if (err)
 		return err;
-	err = pvinflight_split_drop(r, used_idx - READ_ONCE(s->used_idx));
+	n = used_idx - READ_ONCE(s->used_idx);
+	err = pvinflight_split_walk_used(r, n);
 	if (err)
 		return err;
+
+	/* It is the ring's: from here on it is written. */
+	for (i = 0; i < n; i++)
+		WRITE_ONCE(s->desc[f->done[i]].inflight, 0);
 	/* The entries before the index: until then it all can be done again. */
 	smp_wmb();
 	WRITE_ONCE(s->used_idx, used_idx);

@@ -310,7 +310,9 @@ size_t pvring_device_size(enum pvring_format format, unsigned int num);
 size_t pvinflight_size(enum pvring_format format, unsigned int num);
 int pvring_keep_inflight(struct pvring *r, void *region, size_t size);
 int pvring_recover(struct pvring *r);
-unsigned int pvring_recovered(const struct pvring *r, struct pvring_span *span);
+unsigned int pvring_recover_spans(const struct pvring *r,
+				  struct pvring_span *span);
+bool pvring_region_used(const struct pvring *r);
 int pvring_peek(struct pvring *r, u16 at, u16 *val);
 int pvring_poke(struct pvring *r, u16 at, u16 val);
 

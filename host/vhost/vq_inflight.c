@@ -25,40 +25,42 @@ void pvdev_vq_set_region(struct pvdev_vq *vq, void *region, size_t size)
 }
 
 /**
- * pvdev_vq_flight() - what a queue has in flight
+ * pvdev_vq_inflight() - what a queue has in flight
  * @vq: the queue
- * @flight: all but its index is filled in
+ * @info: all but its index is filled in
  *
  * Context: &pvdev.control held; may sleep, for as long as a turn.
  */
-void pvdev_vq_flight(struct pvdev_vq *vq, struct vhost_vring_flight *flight)
+void pvdev_vq_inflight(struct pvdev_vq *vq,
+		       struct vhost_vring_inflight_info *info)
 {
 	const struct pvring *r = &vq->ring;
 	u64 oldest;
 
 	mutex_lock(&vq->lock);
-	flight->active = r->inflight;
-	flight->completed = r->npending;
+	info->active = r->inflight;
+	info->completed = r->npending;
 	if (r->early && !vq->broken)
-		flight->completed += r->order_n - r->inflight;
-	flight->again = r->nagain ?: r->recover;
+		info->completed += r->order_n - r->inflight;
+	/* One stands for what a former device may have left and nobody has counted. */
+	info->again = r->nagain ?: r->recover && pvring_region_used(r);
 	oldest = r->inflight ? vq->dev->ops->oldest(vq) : 0;
-	flight->oldest_ns = oldest ? pvstats_clock() - oldest : 0;
+	info->oldest_ns = oldest ? pvstats_clock() - oldest : 0;
 	mutex_unlock(&vq->lock);
 }
 
 /* Counts what all queues have; returns whether somebody will do some of it. */
-static bool pvdev_count_flight(struct pvdev *dev, u32 *all)
+static bool pvdev_count_inflight(struct pvdev *dev, u32 *all)
 {
-	struct vhost_vring_flight flight;
+	struct vhost_vring_inflight_info info;
 	bool live = false;
 	unsigned int i;
 	u32 n;
 
 	*all = 0;
 	for (i = 0; i < dev->nvqs; i++) {
-		pvdev_vq_flight(dev->vqs[i], &flight);
-		n = flight.active + flight.completed + flight.again;
+		pvdev_vq_inflight(dev->vqs[i], &info);
+		n = info.active + info.completed + info.again;
 		*all += n;
 		live |= n && !READ_ONCE(dev->vqs[i]->broken);
 	}
@@ -80,13 +82,13 @@ void pvdev_vq_set_draining(struct pvdev_vq *vq, bool draining)
 }
 
 /**
- * pvdev_vq_flown() - has a queue nothing in flight, or nothing that somebody will do
+ * pvdev_vq_settled() - has a queue nothing in flight that somebody will complete
  * @vq: the queue, draining
  *
  * Context: any. A look without the lock may be wrong for a moment.
  * Return: true if so.
  */
-bool pvdev_vq_flown(const struct pvdev_vq *vq)
+bool pvdev_vq_settled(const struct pvdev_vq *vq)
 {
 	const struct pvring *r = &vq->ring;
 
@@ -96,17 +98,24 @@ bool pvdev_vq_flown(const struct pvdev_vq *vq)
 		  READ_ONCE(r->npending)));
 }
 
+/* Nobody does anything for a broken queue. */
+static bool pvdev_vq_drained_or_broken(const struct pvdev_vq *vq)
+{
+	return READ_ONCE(vq->broken) || pvdev_vq_settled(vq);
+}
+
 /* Waits up to @end, in jiffies. Returns 0, or -ERESTARTSYS where the caller is killed. */
-static int pvdev_vq_await_flown(struct pvdev_vq *vq, unsigned long end)
+static int pvdev_vq_await(struct pvdev_vq *vq, unsigned long end)
 {
 	long left = max_t(long, end - jiffies, 0), ret;
 
-	ret = wait_event_killable_timeout(vq->wait, pvdev_vq_flown(vq), left);
+	ret = wait_event_killable_timeout(vq->wait, pvdev_vq_drained_or_broken(vq),
+					  left);
 	return ret < 0 ? ret : 0;
 }
 
 /* Waits for all queues; what is @left in flight is counted with their locks. */
-static int pvdev_await_flown(struct pvdev *dev, u32 ms, u32 *left)
+static int pvdev_await(struct pvdev *dev, u32 ms, u32 *left)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(min_t(u32, ms, INT_MAX));
 	unsigned int i;
@@ -114,8 +123,8 @@ static int pvdev_await_flown(struct pvdev *dev, u32 ms, u32 *left)
 
 	do {
 		for (i = 0; i < dev->nvqs && !err; i++)
-			err = pvdev_vq_await_flown(dev->vqs[i], end);
-		if (!pvdev_count_flight(dev, left) || err)
+			err = pvdev_vq_await(dev->vqs[i], end);
+		if (!pvdev_count_inflight(dev, left) || err)
 			return err;
 	} while (time_before(jiffies, end));
 	return -ETIMEDOUT;
@@ -145,9 +154,10 @@ int pvdev_drain(struct pvdev *dev, u32 ms, u32 *left)
 		pvdev_vq_set_draining(dev->vqs[i], dev->vqs[i]->running);
 		pvdev_vq_wake(dev->vqs[i]);
 	}
-	err = pvdev_await_flown(dev, ms, left);
+	err = pvdev_await(dev, ms, left);
 	for (i = 0; i < dev->nvqs; i++) {
-		if (!err)
+		/* A broken one stands still, and its store may never answer. */
+		if (!err && !READ_ONCE(dev->vqs[i]->broken))
 			pvdev_vq_suspend(dev->vqs[i]);
 		pvdev_vq_set_draining(dev->vqs[i], false);
 		pvdev_vq_wake(dev->vqs[i]);

@@ -297,6 +297,15 @@ static void pvdev_vq_call(struct pvdev_vq *vq)
 	spin_unlock_bh(&vq->call_lock);
 }
 
+/* Notifies the driver, or counts that it didn't want that. */
+static void pvdev_vq_notify(struct pvdev_vq *vq, bool wanted)
+{
+	if (wanted)
+		pvdev_vq_call(vq);
+	pvstats_add(&vq->stats, wanted ? PVSTATS_CALLS : PVSTATS_SUPPRESSED, 1);
+	trace_pvio_notify(vq, wanted);
+}
+
 /**
  * pvdev_vq_publish() - show the driver what is completed, and notify it if it
  *	wants that
@@ -340,10 +349,7 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 
 	/* What the driver does about it is worth another wait. */
 	vq->poll_until = 0;
-	if (ret > 0)
-		pvdev_vq_call(vq);
-	pvstats_add(&vq->stats, ret > 0 ? PVSTATS_CALLS : PVSTATS_SUPPRESSED, 1);
-	trace_pvio_notify(vq, ret > 0);
+	pvdev_vq_notify(vq, ret > 0);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_publish);
 
@@ -357,24 +363,28 @@ EXPORT_SYMBOL_GPL(pvdev_vq_publish);
  */
 bool pvdev_vq_recover(struct pvdev_vq *vq)
 {
-	struct pvdev_dirty d = { .n = 0 };
+	bool again;
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
 	do {
+		struct pvdev_dirty d = { .n = 0 };
+
 		ret = pvdev_vq_enter(vq);
-		if (!ret && pvdev_vq_logs_ring(vq) && !d.n) {
-			d.n = pvring_recovered(&vq->ring, d.span);
+		if (!ret && pvdev_vq_logs_ring(vq)) {
+			d.n = pvring_recover_spans(&vq->ring, d.span);
 			pvdev_vq_dirty_at(vq, &d);
 		}
 		if (!ret)
 			ret = pvring_recover(&vq->ring);
-	} while (pvdev_vq_leave(vq, ret));
-	pvdev_vq_log_dirty(vq, &d);
+		again = pvdev_vq_leave(vq, ret);
+		/* A part may have been written before memory was not there. */
+		pvdev_vq_log_dirty(vq, &d);
+	} while (again);
 	pvdev_vq_log_tell(vq);
 	/* The driver may have got chains, and the call for them not. */
 	if (ret > 0)
-		pvdev_vq_call(vq);
+		pvdev_vq_notify(vq, true);
 	return ret >= 0;
 }
 

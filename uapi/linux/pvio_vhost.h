@@ -8,7 +8,8 @@
 /*
  * What every character device of pvio knows beside the generic ioctls of
  * linux/vhost.h: chains in flight, those that the device has taken and the driver
- * has not got back.
+ * has not got back. pvio's ioctls are VHOST_VIRTIO 0xF0 to 0xFF. Fields called flags
+ * and reserved are 0, from and to the kernel.
  */
 
 /*
@@ -64,10 +65,11 @@ struct vhost_inflight_packed {
 	__u8 used_wrap_counter;
 	__u8 old_used_wrap_counter;
 	__u8 padding[7];
+	__u8 padding_to_8[3];
 	struct vhost_inflight_packed_desc desc[];
 };
 
-/* The @version that a region has which is in use; one of zeroes is new. */
+/* The @version that a region has which is in use; with 0 it is new, whatever else is in it. */
 #define VHOST_INFLIGHT_VERSION	1
 
 /*
@@ -75,14 +77,14 @@ struct vhost_inflight_packed {
  * the caller's memory, a multiple of 8, with room for @size bytes; @addr 0:
  * nowhere. The pages are pinned, and count as locked.
  *
- * A region of zeroes is made by the start. One that was in use is carried on: the
+ * One that is new is made by the start. One that was in use is carried on: the
  * start takes up where the former one ended, whatever VHOST_SET_VRING_BASE says,
  * and does again what was in flight, in the order in which it was taken. Who
  * resets the driver clears the region.
  */
 struct vhost_vring_inflight {
 	__u32 index;
-	__u32 reserved;
+	__u32 flags;
 	__u64 addr;
 	__u64 size;
 };
@@ -92,18 +94,20 @@ struct vhost_vring_inflight {
 /*
  * What queue @index has in flight: @active chains are being served, @completed
  * ones are yet to be shown to the driver, @again ones were in flight when a former
- * start ended and are yet to be taken up. The first of the active ones was taken
- * @oldest_ns nanoseconds ago.
+ * start ended and are yet to be taken up; 1 while nobody has counted these. The
+ * first of the active ones was taken @oldest_ns nanoseconds ago.
  */
-struct vhost_vring_flight {
+struct vhost_vring_inflight_info {
 	__u32 index;
+	__u32 flags;
 	__u32 active;
 	__u32 completed;
 	__u32 again;
+	__u32 reserved;
 	__u64 oldest_ns;
 };
 
-#define VHOST_GET_VRING_FLIGHT	_IOWR(VHOST_VIRTIO, 0xF1, struct vhost_vring_flight)
+#define VHOST_GET_VRING_INFLIGHT _IOWR(VHOST_VIRTIO, 0xF1, struct vhost_vring_inflight_info)
 
 /*
  * Take no more chains, and wait up to @timeout_ms milliseconds until none is in
@@ -113,8 +117,10 @@ struct vhost_vring_flight {
  * nothing had been asked.
  */
 struct vhost_drain {
+	__u32 flags;
 	__u32 timeout_ms;
 	__u32 inflight;
+	__u32 reserved;
 };
 
 #define VHOST_DRAIN		_IOWR(VHOST_VIRTIO, 0xF2, struct vhost_drain)

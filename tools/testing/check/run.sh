@@ -53,10 +53,10 @@ make_plan() {
 
 	COMMANDS=() NAMES=() PLAN=0
 	while read -r name command; do
-		if [ "${name#-}" != "$name" ] && [ "${PATTERNS[*]}" = "*" ]; then
-			continue
+		if [ "${name#-}" != "$name" ]; then
+			name=${name#-}
+			[[ " ${PATTERNS[*]} " = *" $name "* ]] || continue
 		fi
-		name=${name#-}
 		chosen "$name" || continue
 		PLAN=$((PLAN + 1))
 		if [ "$command" = "$last" ]; then

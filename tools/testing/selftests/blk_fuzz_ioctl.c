@@ -246,7 +246,7 @@ static void inflight(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
 	const struct gmem *g = prng_chance(p, 70) ? &f->e->b.mem : &f->mem;
 	struct vhost_drain drain = { .timeout_ms = prng_range(p, 0, 20) };
-	struct vhost_vring_flight flight = { .index = fuzz_queue(f, p) };
+	struct vhost_vring_inflight_info flight = { .index = fuzz_queue(f, p) };
 	struct vhost_vring_inflight in = {
 		.index = fuzz_queue(f, p),
 		.addr = (uintptr_t)g->va + (prng_range(p, 0, 0x4000) & ~7ul),
@@ -259,7 +259,7 @@ static void inflight(struct fuzz *f, const struct vhost *v, struct prng *p)
 		vhost_ioctl(v, VHOST_RESUME, NULL);
 		break;
 	case 1:
-		vhost_ioctl(v, VHOST_GET_VRING_FLIGHT, &flight);
+		vhost_ioctl(v, VHOST_GET_VRING_INFLIGHT, &flight);
 		break;
 	case 2:
 		in.addr = prng_chance(p, 50) ? 0 : any_address(f, p);
@@ -303,7 +303,7 @@ static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
 		VHOST_SET_NWORKERS, VHOST_NEW_WORKER, VHOST_FREE_WORKER,
 		VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER, VHOST_GET_FEATURES_ARRAY,
 		VHOST_SET_FEATURES_ARRAY, VHOST_SET_VRING_INFLIGHT,
-		VHOST_GET_VRING_FLIGHT, VHOST_RESUME,
+		VHOST_GET_VRING_INFLIGHT, VHOST_RESUME,
 	};
 	unsigned long call = calls[prng_range(p, 0, sizeof(calls) / sizeof(*calls) - 1)];
 	union {

@@ -69,16 +69,18 @@ static int region_refused(void *ctx)
 	struct env *e = ctx;
 	uint8_t *region = gmem_alloc(&e->b.mem, 1u << 16, 4096);
 	struct vhost_vring_inflight in = { .index = 99, .addr = (uintptr_t)region, .size = 4096 };
-	struct vhost_vring_flight flight = { .index = 99 };
+	struct vhost_vring_inflight_info flight = { .index = 99 };
 	size_t size = region_size(e);
 
 	EXPECT(e, -ENOBUFS, VHOST_SET_VRING_INFLIGHT, &in);
-	EXPECT(e, -ENOBUFS, VHOST_GET_VRING_FLIGHT, &flight);
+	EXPECT(e, -ENOBUFS, VHOST_GET_VRING_INFLIGHT, &flight);
 	EXPECT(e, -EFAULT, VHOST_SET_VRING_INFLIGHT, NULL);
-	EXPECT(e, -EFAULT, VHOST_GET_VRING_FLIGHT, NULL);
+	EXPECT(e, -EFAULT, VHOST_GET_VRING_INFLIGHT, NULL);
 	EXPECT(e, -EFAULT, VHOST_DRAIN, NULL);
+	EXPECT(e, -EINVAL, VHOST_DRAIN, &(struct vhost_drain){ .flags = 1 });
+	EXPECT(e, -EINVAL, VHOST_DRAIN, &(struct vhost_drain){ .reserved = 1 });
 	in.index = 0;
-	in.reserved = 1;
+	in.flags = 1;
 	EXPECT(e, -EINVAL, VHOST_SET_VRING_INFLIGHT, &in);
 	CHECK_EQ(region_set(e, 0, region + 4, size), -EINVAL);
 	CHECK_EQ(region_set(e, 0, region, 8), -EINVAL);

@@ -17,10 +17,10 @@ static int drain(const struct env *e, unsigned int ms, unsigned int *left)
 	return err;
 }
 
-static int flight_of(const struct env *e, unsigned int q, struct vhost_vring_flight *flight)
+static int flight_of(const struct env *e, unsigned int q, struct vhost_vring_inflight_info *flight)
 {
-	*flight = (struct vhost_vring_flight){ .index = q, .active = ~0u };
-	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_GET_VRING_FLIGHT, flight));
+	*flight = (struct vhost_vring_inflight_info){ .index = q, .active = ~0u };
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_GET_VRING_INFLIGHT, flight));
 	CHECK_EQ(flight->index, q);
 	return 0;
 }
@@ -59,7 +59,7 @@ static int finish(struct env *e, const struct blk_req *reqs, unsigned int n)
 static int drain_idle(void *ctx)
 {
 	struct env *e = ctx;
-	struct vhost_vring_flight flight;
+	struct vhost_vring_inflight_info flight;
 	unsigned int left, q;
 
 	CHECK_OK(drain(e, 0, &left));
@@ -139,7 +139,7 @@ static int drain_under_load(void *ctx)
 }
 
 static int await_active(const struct env *e, unsigned int q, unsigned int n,
-			struct vhost_vring_flight *flight)
+			struct vhost_vring_inflight_info *flight)
 {
 	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
 
@@ -154,7 +154,7 @@ static int drain_held(struct env *e)
 {
 	static struct blk_req reqs[DEPTH];
 	uint8_t *bufs = gmem_alloc(&e->b.mem, DEPTH * LEN, LEN);
-	struct vhost_vring_flight flight;
+	struct vhost_vring_inflight_info flight;
 	unsigned int left, q;
 	pid_t pid;
 
