@@ -177,20 +177,105 @@ static int drain_held(struct env *e)
 	return finish(e, reqs, DEPTH - 1);
 }
 
-/* The store doesn't answer: the time runs out, and it is as if nothing had been asked. */
-static int drain_in_vain(void *ctx)
+/* A chain that no driver sends, behind what queue @q has in flight. */
+static int break_queue(struct env *e, unsigned int q)
 {
-	struct env *e = ctx;
+	struct blk_req r;
+
+	blk_req_init(&e->b, &r);
+	blk_req_begin(&r, VIRTIO_BLK_T_OUT, 0);
+	blk_req_piece(&r, r.hdr, 16, false);
+	blk_req_piece_iova(&r, 1ull << 62, LEN, false);
+	blk_req_piece(&r, r.status, 1, true);
+	CHECK_OK(blk_submit(&e->b, q, &r));
+	CHECK(blk_wait_needs_reset(&e->b), "status stays 0x%x", blk_status(&e->b));
+	return 0;
+}
+
+/* Nobody waits for a broken queue, and the others stand still as if there were none. */
+static int drain_beside_broken(struct env *e)
+{
+	static struct blk_req reqs[4];
+	uint8_t *bufs = gmem_alloc(&e->b.mem, 4 * LEN, LEN);
+	struct vhost_vring_inflight_info flight;
+	unsigned int left, i;
+
+	for (i = 1; i < 4; i += 2)
+		CHECK_PASS(submit_one(e, reqs, bufs, i));
+	CHECK_PASS(await_active(e, 1, 2, &flight));
+	CHECK_PASS(break_queue(e, 1));
+	CHECK_OK(drain(e, 0, &left));
+	CHECK_EQ(left, 2);
+	CHECK_OK(drain(e, ~0u, &left));
+	CHECK_EQ(left, 2);
+	CHECK_PASS(submit_one(e, reqs, bufs, 0));
+	CHECK_OK(vhost_ioctl(&e->b.v, VHOST_RESUME, NULL));
+	CHECK_PASS(await_active(e, 0, 1, &flight));
+	CHECK_EQ(proc_wait(held_go(e, false)), 0);
+	CHECK_OK(blk_wait(&e->b, 0, &reqs[0]));
+	CHECK_EQ(*reqs[0].status, VIRTIO_BLK_S_OK);
+	return env_verify_reset(e);
+}
+
+/* With VIRTIO_F_IN_ORDER one that has ended waits for the one before it, and is told apart. */
+static int flight_in_order(struct env *e)
+{
+	static struct blk_req reqs[2];
+	uint8_t *bufs = gmem_alloc(&e->b.mem, LEN, LEN), *id = gmem_alloc(&e->b.mem, 20, 4);
+	bool in_order = e->b.features & BIT(VIRTIO_F_IN_ORDER);
+	struct vhost_vring_inflight_info flight;
+	unsigned int left;
+
+	CHECK_PASS(submit_one(e, reqs, bufs, 0));
+	CHECK_PASS(await_active(e, 0, 1, &flight));
+	blk_req_init(&e->b, &reqs[1]);
+	blk_req_usual(&reqs[1], VIRTIO_BLK_T_GET_ID, 0, id, 20);
+	CHECK_OK(blk_submit(&e->b, 0, &reqs[1]));
+	if (!in_order)
+		CHECK_OK(blk_wait(&e->b, 0, &reqs[1]));
+	do {
+		CHECK_PASS(await_active(e, 0, 1, &flight));
+	} while (in_order && !flight.completed);
+	CHECK_EQ(flight.completed, in_order);
+	CHECK_EQ(flight.again, 0);
+	CHECK_EQ(drain(e, 0, &left), -ETIMEDOUT);
+	CHECK_EQ(left, 1 + in_order);
+	CHECK_EQ(proc_wait(held_go(e, false)), 0);
+	CHECK_OK(blk_wait(&e->b, 0, &reqs[0]));
+	if (in_order)
+		CHECK_OK(blk_wait(&e->b, 0, &reqs[1]));
+	CHECK_EQ(*reqs[1].status, VIRTIO_BLK_S_OK);
+	return 0;
+}
+
+/* The store answers when it is let go, and at last in any case: nothing of the device ends before. */
+static int with_held(struct env *e, int (*fn)(struct env *e))
+{
 	int res;
 
 	if (!e->slow)
 		SKIP("for a store that can be held");
 	CHECK_PASS(held_stop(e));
-	res = drain_held(e);
-	/* Otherwise nothing of the device ever ends. */
+	res = fn(e);
 	if (res)
 		proc_wait(held_go(e, false));
 	return res;
+}
+
+/* The time runs out, and it is as if nothing had been asked. */
+static int drain_in_vain(void *ctx)
+{
+	return with_held(ctx, drain_held);
+}
+
+static int drain_broken(void *ctx)
+{
+	return with_held(ctx, drain_beside_broken);
+}
+
+static int flight_completed(void *ctx)
+{
+	return with_held(ctx, flight_in_order);
 }
 
 static const struct ktap_test tests[] = {
@@ -198,6 +283,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(drain_stands_still),
 	KTAP_TEST(drain_under_load),
 	KTAP_TEST(drain_in_vain),
+	KTAP_TEST(drain_broken),
+	KTAP_TEST(flight_completed),
 };
 
 const struct ktap_suite inflight_drain_suite = {
