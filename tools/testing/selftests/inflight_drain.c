@@ -248,7 +248,7 @@ static int flight_in_order(struct env *e)
 	return 0;
 }
 
-/* The store answers when it is let go, and at last in any case: nothing of the device ends before. */
+/* The store is let go in any case: nothing of the device ends before. */
 static int with_held(struct env *e, int (*fn)(struct env *e))
 {
 	int res;
