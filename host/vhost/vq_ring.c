@@ -7,6 +7,7 @@
  */
 #include <linux/eventfd.h>
 #include <linux/export.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "dev.h"
@@ -311,6 +312,9 @@ static void pvdev_vq_notify(struct pvdev_vq *vq, bool wanted)
  *	wants that
  * @vq: the queue, its lock held
  *
+ * A worker that is being killed shows nothing: its access to the VMM's memory fails
+ * for just that, and so do requests, for a driver that may live on.
+ *
  * Context: worker.
  */
 void pvdev_vq_publish(struct pvdev_vq *vq)
@@ -319,7 +323,7 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
-	if (!vq->ring.npending || vq->broken)
+	if (!vq->ring.npending || vq->broken || fatal_signal_pending(current))
 		return;
 
 	do {

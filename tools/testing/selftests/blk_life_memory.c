@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory that goes away while the device has I/O in flight into it. */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "blk_life.h"
+#include "held.h"
 #include "proc.h"
 
 #define LEN		4096u
@@ -200,23 +197,6 @@ static int memory_limit(void *ctx)
 	return life_goes_on(e);
 }
 
-/* Memory in which every page fault waits for somebody who never comes. */
-static int never_present(void *va, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uint64_t)(uintptr_t)va, .len = size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
-		return -errno;
-	return fd;
-}
-
 enum stuck_in {
 	STUCK_DATA,
 	STUCK_RESET,
@@ -237,7 +217,7 @@ static int child_gets_stuck(struct env *e, void *arg)
 	if (env_start(e) || gmem_create(&extra, GMEM_SHARED, FAR_IOVA, EXTRA_SIZE) ||
 	    vhost_map_gmem(&e->b.v, &extra))
 		return 1;
-	if (never_present(extra.va, extra.size) < 0)
+	if (held_memory(extra.va, extra.size) < 0)
 		return 4;
 	if (submit_reads(e, reqs, extra.iova))
 		return 1;

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <linux/pvio_vhost_blk.h>
 
@@ -25,7 +26,9 @@
  * @bufs: what they write
  * @generation: of what each writes
  * @stop: the VMM stops its disk as soon as it has started it
+ * @missing: a page that the VMM has, but no memory for it
  * @running: the VMM has started its disk
+ * @stuck: a thread of the VMM waits for that memory
  * @ended: requests that ended
  */
 struct guest {
@@ -36,7 +39,9 @@ struct guest {
 	uint8_t *bufs[QUEUES][DEPTH];
 	uint64_t generation[QUEUES][DEPTH];
 	bool stop;
+	uint8_t *missing;
 	atomic_bool *running;
+	atomic_bool *stuck;
 	unsigned long ended;
 };
 
@@ -52,8 +57,9 @@ static int guest_make(struct guest *g, struct env *e)
 	memset(g, 0, sizeof(*g));
 	g->e = e;
 	g->size = region_size(e);
-	g->running = shared_make(sizeof(*g->running));
+	g->running = shared_make(2 * sizeof(*g->running));
 	CHECK(g->running, "no memory");
+	g->stuck = g->running + 1;
 	for (q = 0; q < QUEUES; q++) {
 		g->region[q] = shared_make(g->size);
 		CHECK(g->region[q], "no memory");
@@ -73,7 +79,7 @@ static void guest_free(struct guest *g)
 	for (q = 0; q < QUEUES; q++)
 		if (g->region[q])
 			shared_free(g->region[q], g->size);
-	shared_free(g->running, sizeof(*g->running));
+	shared_free(g->running, 2 * sizeof(*g->running));
 }
 
 static int guest_write(struct guest *g, unsigned int q, unsigned int i)
@@ -149,7 +155,7 @@ static int vmm_main(struct env *e, void *arg)
 	struct guest *g = arg;
 	struct blk *b = &e->b;
 	unsigned int q;
-	int err;
+	int err, fd = -1;
 
 	vhost_close(&b->v);
 	err = vhost_open(&b->v, b->opts.node);
@@ -161,6 +167,10 @@ static int vmm_main(struct env *e, void *arg)
 		err = b->transport->prepare(b);
 	for (q = 0; q < QUEUES && !err; q++)
 		err = region_set(e, q, g->region[q], g->size);
+	if (!err && g->missing) {
+		fd = held_memory(g->missing, LEN);
+		err = fd < 0 ? fd : 0;
+	}
 	if (!err)
 		err = b->transport->go(b);
 	if (err) {
@@ -170,6 +180,8 @@ static int vmm_main(struct env *e, void *arg)
 	*g->running = true;
 	if (g->stop)
 		return vmm_stop(b);
+	if (g->missing)
+		*g->stuck = !held_memory_wanted(fd);
 	for (;;)
 		pause();
 }
@@ -285,10 +297,61 @@ static int vmm_killed_stopped(void *ctx)
 	return killed_held(ctx, true);
 }
 
+static int stuck_under(struct guest *g, uint32_t offset)
+{
+	struct env *e = g->e;
+	uint8_t *buf = gmem_alloc(&e->b.mem, 2 * LEN, LEN) + offset;
+	int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
+	struct blk_req r;
+	pid_t pid;
+
+	g->missing = buf - offset;
+	CHECK(!madvise(g->missing, LEN, MADV_REMOVE), "%s", strerror(errno));
+	*g->stuck = false;
+	CHECK_PASS(vmm_begin(g, &pid));
+	blk_req_init(&e->b, &r);
+	blk_req_usual(&r, VIRTIO_BLK_T_IN, sector_of(0, 0), buf, LEN);
+	CHECK_OK(blk_submit(&e->b, 0, &r));
+	while (!*g->stuck)
+		CHECK(blk_now_ms() < end, "nobody wants the memory");
+	CHECK(proc_kill(pid), "the VMM does not end");
+
+	g->missing = NULL;
+	CHECK_PASS(vmm_begin(g, &pid));
+	CHECK_OK(blk_wait(&e->b, 0, &r));
+	CHECK_EQ(*r.status, VIRTIO_BLK_S_OK);
+	CHECK(pattern_check(buf, LEN, sector_of(0, 0), g->generation[0][0]) < 0,
+	      "it reads other data");
+	CHECK(proc_kill(pid), "the VMM does not end");
+	return 0;
+}
+
+/* What fails because the VMM is being killed has not failed: the driver hears nothing of it. */
+static int vmm_killed_stuck(void *ctx)
+{
+	/* Read into the page, and by way of memory of the device's. */
+	static const uint32_t offsets[] = { 0, 100 };
+	static struct guest g;
+	unsigned int i;
+	int res = 0;
+	pid_t pid;
+
+	CHECK_PASS(guest_make(&g, ctx));
+	CHECK_PASS(vmm_begin(&g, &pid));
+	CHECK_PASS(guest_turn(&g, true));
+	CHECK_PASS(guest_end(&g));
+	CHECK(proc_kill(pid), "the VMM does not end");
+	for (i = 0; !res && i < sizeof(offsets) / sizeof(*offsets); i++)
+		res = stuck_under(&g, offsets[i]);
+	guest_free(&g);
+	return res;
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(vmm_killed),
 	KTAP_TEST(vmm_killed_held),
 	KTAP_TEST(vmm_killed_stopped),
+	KTAP_TEST(vmm_killed_stuck),
 };
 
 const struct ktap_suite inflight_vmm_suite = {
