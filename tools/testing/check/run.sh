@@ -104,7 +104,7 @@ start_aside() {
 	for i in "${!COMMANDS[@]}"; do
 		if [ "${COMMANDS[i]}" = "boot debug" ] && [ ${#COMMANDS[@]} -gt 1 ]; then
 			ASIDE=$LOGS/boot-debug.ktap
-			run_boot "${NAMES[i]}" debug $nr 10 >"$ASIDE" &
+			run_boot "${NAMES[i]}" debug $nr 5 >"$ASIDE" &
 			ASIDE_PID=$!
 		fi
 		nr=$((nr + $(results_of "$i")))

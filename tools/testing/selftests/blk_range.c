@@ -378,7 +378,7 @@ int main(int argc, char **argv)
 		.name = "ranges",
 		.tests = tests,
 		.count = sizeof(tests) / sizeof(*tests),
-		.limit = 120,
+		.limit = 180,
 		.setup = env_start,
 		.teardown = env_close,
 	};

@@ -480,7 +480,7 @@ int main(int argc, char **argv)
 		.name = "zones",
 		.tests = tests,
 		.count = sizeof(tests) / sizeof(*tests),
-		.limit = 120,
+		.limit = 180,
 		.setup = env_start,
 		.teardown = env_close,
 	};

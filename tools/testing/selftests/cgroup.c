@@ -501,7 +501,7 @@ int main(int argc, char **argv)
 		.name = "who pays",
 		.tests = tests,
 		.count = sizeof(tests) / sizeof(*tests),
-		.limit = 120,
+		.limit = 180,
 	};
 
 	env_parse(&e, argc, argv);

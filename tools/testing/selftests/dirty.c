@@ -602,7 +602,7 @@ int main(int argc, char **argv)
 		.name = "dirty pages",
 		.tests = tests,
 		.count = sizeof(tests) / sizeof(*tests),
-		.limit = 120,
+		.limit = 180,
 	};
 
 	env_parse(&e, argc, argv);

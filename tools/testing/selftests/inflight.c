@@ -161,7 +161,7 @@ const struct ktap_suite inflight_region_suite = {
 	.name = "in-flight regions",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_open,
 	.teardown = env_close,
 };

@@ -428,7 +428,7 @@ const struct ktap_suite iotlb_miss_suite = {
 	.name = "misses",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = iotlb_start,
 	.teardown = env_close,
 };

@@ -264,7 +264,7 @@ const struct ktap_suite netlink_get_suite = {
 	.name = "get",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_start,
 	.teardown = env_close,
 };

@@ -263,7 +263,7 @@ const struct ktap_suite netlink_who_suite = {
 	.name = "who",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_start,
 	.teardown = env_close,
 };

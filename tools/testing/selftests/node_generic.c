@@ -380,7 +380,7 @@ const struct ktap_suite node_generic_suite = {
 	.name = "generic ioctls",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 60,
+	.limit = 180,
 	.setup = node_open,
 	.teardown = env_close,
 };

@@ -195,7 +195,7 @@ const struct ktap_suite node_vring_suite = {
 	.name = "ioctls of a queue",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_open,
 	.teardown = env_close,
 };

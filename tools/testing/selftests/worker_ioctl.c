@@ -249,7 +249,7 @@ const struct ktap_suite worker_ioctl_suite = {
 	.name = "ioctls about workers",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_open,
 	.teardown = env_close,
 };

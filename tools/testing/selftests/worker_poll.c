@@ -272,7 +272,7 @@ const struct ktap_suite worker_poll_suite = {
 	.name = "busy polling",
 	.tests = tests,
 	.count = sizeof(tests) / sizeof(*tests),
-	.limit = 120,
+	.limit = 180,
 	.setup = env_start,
 	.teardown = env_close,
 };
