@@ -199,7 +199,7 @@ int pvinflight_again(struct pvring *r, struct pvring_batch *b, unsigned int max)
 	int n = PVINFLIGHT_CALL(r, again, r, b, max);
 
 	if (!n && max) {
-		r->error = "a chain in flight is too long";
+		r->error = "a chain in flight is too long, or has no end";
 		return -EINVAL;
 	}
 	return n;

@@ -228,6 +228,32 @@ static void inflight_packed_taken_up(struct kunit *test)
 	pvtest_expect_seg(d, d->batch->chain[1].seg, PVTEST_A + 2, 1);
 }
 
+/* The first chain's last descriptor has one behind it; or the device takes fewer than it has. */
+static void inflight_packed_endless(struct kunit *test)
+{
+	struct pvring_config cfg = *inflight_config(PVRING_PACKED);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct vhost_inflight_packed *p;
+		struct pvtest_ring *d;
+
+		cfg.limits.max_desc = i ? 1 : 5;
+		d = pvtest_make(test, &cfg);
+		p = inflight_room(d);
+		inflight_packed_fill(d, p);
+		if (!i)
+			p->desc[1].flags = cpu_to_le16(N);
+		KUNIT_ASSERT_EQ(test, inflight_keep(d, p), 0);
+		KUNIT_ASSERT_EQ(test, pvring_recover(&d->ring), 1);
+		KUNIT_EXPECT_EQ(test, pvtest_pop(d), -EINVAL);
+		KUNIT_EXPECT_STREQ(test, d->ring.error, i ?
+				   "descriptor chain loops or is too long" :
+				   "a chain in flight is too long, or has no end");
+		KUNIT_EXPECT_EQ(test, d->ring.nagain, 2);
+	}
+}
+
 static void inflight_packed_submitted(struct kunit *test)
 {
 	const struct pvring_config *cfg = inflight_config(PVRING_PACKED);
@@ -394,6 +420,7 @@ static struct kunit_case inflight_cases[] = {
 	KUNIT_CASE(inflight_split_taken_up),
 	KUNIT_CASE(inflight_packed_words),
 	KUNIT_CASE(inflight_packed_taken_up),
+	KUNIT_CASE(inflight_packed_endless),
 	KUNIT_CASE(inflight_packed_submitted),
 	KUNIT_CASE(inflight_packed_taken_back),
 	KUNIT_CASE(inflight_refused),

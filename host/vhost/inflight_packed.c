@@ -142,7 +142,7 @@ static int pvinflight_take_back(struct pvring *r,
 	int err = 0;
 	u16 v;
 
-	for (; n && !err; n--, pvpacked_advance(&at, &flags, r->num, 1)) {
+	for (; n && !err; n--, at = pvpacked_next(at, &flags, r->num, 1)) {
 		err = pvring_peek(r, at, &v);
 		if (!err && (v & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) == flags)
 			err = pvring_poke(r, at, v ^ PVPACKED_F_USED);
@@ -308,17 +308,17 @@ int pvinflight_packed_recover(struct pvring *r)
 	r->used_flags = used.now_wrap ? PVPACKED_F_AVAIL | PVPACKED_F_USED : 0;
 	r->last_avail = used.now;
 	r->avail_flags = used.now_wrap ? PVPACKED_F_AVAIL : PVPACKED_F_USED;
-	pvpacked_advance(&r->last_avail, &r->avail_flags, r->num, taken);
+	r->last_avail = pvpacked_next(r->last_avail, &r->avail_flags, r->num, taken);
 	return 0;
 }
 
-/* Copies a chain of @n descriptors out of the region. */
-static void pvinflight_copy(const struct pvring *r, u16 entry,
+/* Copies a chain of @n descriptors out of the region. Returns false where it doesn't end. */
+static bool pvinflight_copy(const struct pvring *r, u16 entry,
 			    struct pvring_raw *raw, u16 n)
 {
 	const struct pvinflight *f = r->kept;
 	const struct vhost_inflight_packed_desc *d;
-	u64 rest;
+	u64 rest = 0;
 
 	for (; n; n--, raw++, entry = f->next[entry]) {
 		d = &f->packed->desc[entry];
@@ -328,6 +328,7 @@ static void pvinflight_copy(const struct pvring *r, u16 entry,
 		raw->addr = READ_ONCE(d->addr);
 		raw->rest = cpu_to_le64(rest);
 	}
+	return !(pvdesc_flags(rest, PVRING_PACKED) & PVDESC_F_NEXT);
 }
 
 /**
@@ -336,7 +337,8 @@ static void pvinflight_copy(const struct pvring *r, u16 entry,
  * @b: gets their descriptors
  * @max: no more than these
  *
- * Return: how many; 0 where a chain has more descriptors than the backend takes.
+ * Return: how many; 0 where a chain has more descriptors than the backend takes, or
+ * has no end.
  */
 unsigned int pvinflight_packed_again(struct pvring *r, struct pvring_batch *b,
 				     unsigned int max)
@@ -348,10 +350,10 @@ unsigned int pvinflight_packed_again(struct pvring *r, struct pvring_batch *b,
 		u16 entry = f->again[f->first + i].entry;
 		u16 ndesc = f->ndesc[entry];
 
-		if (ndesc > b->max_raw - used)
+		if (ndesc > b->max_raw - used ||
+		    !pvinflight_copy(r, entry, b->raw + used, ndesc))
 			break;
 		b->count[i] = ndesc;
-		pvinflight_copy(r, entry, b->raw + used, ndesc);
 		used += ndesc;
 	}
 	return i;
@@ -449,8 +451,8 @@ static u16 pvinflight_used_then(const struct pvring *r, bool *wrap)
 	unsigned int i;
 
 	for (i = 0; i < r->npending; i++)
-		pvpacked_advance(&idx, &flags, r->num,
-				 PVRING_WORD_NDESC(r->pending[i]));
+		idx = pvpacked_next(idx, &flags, r->num,
+				    PVRING_WORD_NDESC(r->pending[i]));
 	*wrap = flags;
 	return idx;
 }

@@ -350,41 +350,54 @@ static __always_inline int pvchain_add_all(struct pvring *r,
 				    format);
 }
 
+/* Moves @part bytes of a chain's first piece into its header, at @at. */
+static __always_inline int pvchain_pull(struct pvring *r, struct pvring_chain *c,
+					u32 at, u32 part,
+					const enum pvmem_kind kind)
+{
+	struct pvmem_seg *s = c->seg;
+	int err = pvmem_copy_from(kind, c->hdr + at, s->addr, part);
+
+	if (unlikely(err))
+		return err == -EAGAIN ?
+			pvring_fault(r, s->addr, part, false) :
+			pvring_broken(r, "descriptor is no memory");
+	s->addr += part;
+	s->iova += part;
+	s->len -= part;
+	if (!s->len) {
+		c->seg++;
+		c->nout--;
+	}
+	return 0;
+}
+
 /* Moves the first @want readable bytes of the chain into its header. */
 static __always_inline int pvchain_pull_header(struct pvring *r,
 					       struct pvring_chain *c, u32 want,
 					       const enum pvmem_kind kind)
 {
-	struct pvmem_seg *s = c->seg;
-	u32 done = 0;
+	u32 len = c->seg->len, done, part;
+	int err;
 
-	while (done < want) {
-		u32 part = min(want - done, s->len);
-		u32 at = array_index_nospec(done, PVRING_HDR_MAX);
-		int err;
+	/* Nearly always the first piece has all of it. */
+	if (likely(want <= len))
+		return pvchain_pull(r, c, 0, array_index_nospec(want, len + 1UL),
+				    kind);
 
-		err = pvmem_copy_from(kind, c->hdr + at, s->addr, part);
-		if (err == -EAGAIN)
-			return pvring_fault(r, s->addr, part, false);
-		if (err)
-			return pvring_broken(r, "descriptor is no memory");
-
-		done += part;
-		s->addr += part;
-		s->iova += part;
-		s->len -= part;
-		if (!s->len) {
-			s++;
-			c->nout--;
-		}
+	for (done = 0; done < want; done += part) {
+		part = min(want - done, c->seg->len);
+		err = pvchain_pull(r, c, array_index_nospec(done, PVRING_HDR_MAX),
+				   part, kind);
+		if (unlikely(err))
+			return err;
 	}
-	c->seg = s;
 	return 0;
 }
 
 /*
  * Makes a chain of @n descriptors, with its pieces at @cur. Where it does not
- * end, the last descriptor has NEXT set.
+ * end, there are more than the backend takes, or, split, the last one has NEXT set.
  */
 static __always_inline int pvchain_build(struct pvring *r,
 					 const struct pvmem_table *t,
@@ -395,13 +408,14 @@ static __always_inline int pvchain_build(struct pvring *r,
 					 const enum pvmem_kind kind,
 					 const enum pvring_format format)
 {
-	const u64 last = le64_to_cpu(raw[n - 1].rest);
 	struct pvchain_way out = { }, in = { };
 	u32 want;
 	int err;
 
-	if (unlikely(pvdesc_flags(last, format) & PVDESC_F_NEXT) ||
-	    unlikely(n > r->limits.max_desc))
+	if (unlikely(n > r->limits.max_desc) ||
+	    (format == PVRING_SPLIT &&
+	     unlikely(pvdesc_flags(le64_to_cpu(raw[n - 1].rest), format) &
+		      PVDESC_F_NEXT)))
 		return pvring_broken(r, "descriptor chain loops or is too long");
 
 	c->seg = cur->seg;

@@ -54,35 +54,37 @@ static __always_inline int pvpacked_read(struct pvring *r,
 	unsigned long d = ring + PVDESC_SIZE * (unsigned long)r->last_avail;
 	const unsigned int max_desc = r->limits.max_desc;
 	struct pvring_raw *raw = b->raw;
-	u16 want = r->avail_flags;
+	const u64 wrap = (u64)(PVPACKED_F_AVAIL | PVPACKED_F_USED) << 48;
+	u64 want = (u64)r->avail_flags << 48, rest;
 	unsigned int i;
-	u64 rest;
 
 	if (unlikely(!pvring_span_read(kind, ring, size)))
 		return pvring_fault(r, ring, size, false);
 
-	for (i = 0; i < max; i++) {
-		first = raw;
-		do {
-			if (unlikely(raw == end))
-				goto end;
-			pvring_get(kind, raw->rest, __le64, d + 8, fault);
-			rest = le64_to_cpu(raw->rest);
-			if (raw == first &&
-			    ((rest >> 48) & (PVPACKED_F_AVAIL | PVPACKED_F_USED)) != want)
-				goto end;
+	for (i = 0; i < max && likely(raw != end); i++) {
+		pvring_get(kind, raw->rest, __le64, d + 8, fault);
+		rest = le64_to_cpu(raw->rest);
+		if ((rest & wrap) != want)
+			break;
 
-			/* Flags before all else; pairs with the driver's barrier. */
-			smp_rmb();
+		/* Flags before all else; pairs with the driver's barrier. */
+		smp_rmb();
+		for (first = raw;;) {
 			pvring_get(kind, raw->addr, __le64, d, fault);
 			raw++;
 			d += PVDESC_SIZE;
 			if (unlikely(d == stop)) {
 				d = ring;
-				want ^= PVPACKED_F_AVAIL | PVPACKED_F_USED;
+				want ^= wrap;
 			}
-		} while ((pvdesc_flags(rest, PVRING_PACKED) & PVDESC_F_NEXT) &&
-			 raw - first <= max_desc);
+			if (!(pvdesc_flags(rest, PVRING_PACKED) & PVDESC_F_NEXT) ||
+			    unlikely(raw - first > max_desc))
+				break;
+			if (unlikely(raw == end))
+				goto end;
+			pvring_get(kind, raw->rest, __le64, d + 8, fault);
+			rest = le64_to_cpu(raw->rest);
+		}
 		b->count[i] = raw - first;
 	}
 end:
@@ -107,16 +109,16 @@ static __always_inline u16 pvpacked_head(struct pvring *r, u16 id)
 	return pvpacked_find_head(r);
 }
 
-static __always_inline void pvpacked_advance(u16 *idx, u16 *flags, u16 num,
-					     unsigned int n)
+/* The place @n descriptors behind @idx, and the flags there. */
+static __always_inline unsigned int pvpacked_next(unsigned int idx, u16 *flags,
+						  unsigned int num, unsigned int n)
 {
-	unsigned int next = *idx + n;
-
-	if (next >= num) {
-		next -= num;
+	idx += n;
+	if (idx >= num) {
+		idx -= num;
 		*flags ^= PVPACKED_F_AVAIL | PVPACKED_F_USED;
 	}
-	*idx = next;
+	return idx;
 }
 
 static __always_inline int pvpacked_pop(struct pvring *r,
@@ -139,7 +141,7 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 
 	pvchain_see_table(b, t);
 	for (i = 0; i < n; i++, c++) {
-		u16 ndesc = b->count[i], id;
+		u16 ndesc = b->count[i], id, head;
 
 		err = pvchain_build(r, t, b, &cur, c, raw, ndesc, kind,
 				    PVRING_PACKED);
@@ -153,8 +155,9 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 		}
 		/* That of the last descriptor is the buffer's. */
 		id = pvpacked_id(le64_to_cpu(raw[ndesc - 1].rest));
-		c->head = pvpacked_head(r, id);
-		r->slot[c->head] = PVRING_SLOT(id, ndesc);
+		head = pvpacked_head(r, id);
+		c->head = head;
+		r->slot[head] = PVRING_SLOT(id, ndesc);
 		raw += ndesc;
 	}
 
@@ -165,8 +168,8 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 	b->n = i;
 	r->taken += raw - b->raw;
 	if (likely(!again))
-		pvpacked_advance(&r->last_avail, &r->avail_flags, r->num,
-				 raw - b->raw);
+		r->last_avail = pvpacked_next(r->last_avail, &r->avail_flags,
+					      r->num, raw - b->raw);
 	return i;
 }
 
@@ -187,22 +190,22 @@ static __always_inline int pvpacked_publish(struct pvring *r,
 {
 	const u64 *word = r->pending, *const end = word + r->npending;
 	const unsigned long ring = r->desc + 8;
-	const u16 num = r->num;
+	const unsigned int num = r->num;
 	const size_t size = pvpacked_desc_size(num);
-	u16 next = r->next_used, flags = r->used_flags;
+	unsigned int next = r->next_used, ndesc = PVRING_WORD_NDESC(*word);
+	u16 flags = r->used_flags;
 	const unsigned long first = ring + PVDESC_SIZE * (unsigned long)next;
 	const __le64 first_used = pvpacked_used(*word, flags);
-	unsigned int ndesc = PVRING_WORD_NDESC(*word);
 
 	if (unlikely(!pvring_span_write(kind, r->desc, size)))
 		return pvring_fault(r, r->desc, size, true);
 
-	pvpacked_advance(&next, &flags, num, ndesc);
+	next = pvpacked_next(next, &flags, num, ndesc);
 	while (++word < end) {
 		pvring_put(kind, pvpacked_used(*word, flags), __le64,
 			   ring + PVDESC_SIZE * (unsigned long)next, fault);
 		ndesc += PVRING_WORD_NDESC(*word);
-		pvpacked_advance(&next, &flags, num, PVRING_WORD_NDESC(*word));
+		next = pvpacked_next(next, &flags, num, PVRING_WORD_NDESC(*word));
 	}
 
 	/* All others before the first; pairs with the driver's barrier. */
@@ -279,8 +282,8 @@ fault:
 static __always_inline int pvpacked_notify_needed(struct pvring *r,
 						  const enum pvmem_kind kind)
 {
-	u16 new = r->next_used, flags, at, event;
-	u32 wish;
+	u16 new, at, event;
+	u32 wish, flags;
 	bool passed;
 	int err;
 
@@ -293,15 +296,16 @@ static __always_inline int pvpacked_notify_needed(struct pvring *r,
 	err = pvpacked_driver_event(r, &wish, kind);
 	if (unlikely(err))
 		return err;
-	flags = (wish >> 16) & PVPACKED_EVENT_FLAGS;
-	if (flags != PVPACKED_EVENT_DESC || !r->event_idx)
-		return flags != PVPACKED_EVENT_DISABLE;
+	flags = wish & PVPACKED_EVENT_FLAGS << 16;
+	if (flags != PVPACKED_EVENT_DESC << 16 || !r->event_idx)
+		return flags != PVPACKED_EVENT_DISABLE << 16;
 
 	/* As seen from the next descriptor, what is of the last round is behind. */
 	at = wish;
 	event = at & ~PVPACKED_WRAP;
 	if (!(at & PVPACKED_WRAP) != !r->used_flags)
 		event -= r->num;
+	new = r->next_used;
 	passed = !r->signalled_valid || r->since > r->num ||
 		 pvring_passed(event, new, new - r->since);
 	r->signalled_valid = true;
