@@ -362,8 +362,11 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 	return type->issue(&io);
 }
 
+/* Few requests have any of that. */
 static void pvblk_req_release_extra(struct pvblk_req *req)
 {
+	if (likely(!req->kept && !req->append && !req->ranges && !req->ranged))
+		return;
 	pvblk_req_forget_kept(req);
 	pvblk_append_release(req);
 	pvblk_ranges_release(req);
