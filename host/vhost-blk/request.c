@@ -100,7 +100,7 @@ static int pvblk_req_keep(struct pvblk_req *req, const struct pvmem_seg *seg,
 
 static void pvblk_req_forget_kept(struct pvblk_req *req)
 {
-	if (unlikely(req->kept != req->keep))
+	if (unlikely(req->kept && req->kept != req->keep))
 		kvfree(req->kept);
 	req->kept = NULL;
 	req->nkept = 0;
@@ -362,14 +362,13 @@ static int pvblk_req_issue(struct pvblk_req *req, const struct pvring_chain *c)
 	return type->issue(&io);
 }
 
-/* Few requests have any of that. */
 static void pvblk_req_release_extra(struct pvblk_req *req)
 {
-	if (likely(!req->kept && !req->append && !req->ranges && !req->ranged))
-		return;
 	pvblk_req_forget_kept(req);
-	pvblk_append_release(req);
-	pvblk_ranges_release(req);
+	if (unlikely(req->append))
+		pvblk_append_release(req);
+	if (unlikely(req->ranges || req->ranged))
+		pvblk_ranges_release(req);
 }
 
 /**
