@@ -380,8 +380,8 @@ static __always_inline int pvchain_pull_header(struct pvring *r,
 	u32 len = c->seg->len, done, part;
 	int err;
 
-	/* Nearly always the first piece has all of it. */
-	if (likely(want <= len))
+	/* Nearly always the first piece has all of it. 0 is left to what follows. */
+	if (likely(want - 1 < len))
 		return pvchain_pull(r, c, 0, array_index_nospec(want, len + 1UL),
 				    kind);
 
