@@ -17,7 +17,8 @@ OURS=/dev/nullb0 THEIRS_SCSI=/dev/nullb1 THEIRS_USER=/dev/nullb2
 # Threads that do a back-end's work, by their names.
 SERVES='comm ~ "pv*" || comm ~ "vhost-*" || comm ~ "kworker*" || comm ~ "qemu-st*" || comm ~ "iou-*"'
 ALLOCATIONS="kmem/kmalloc kmem/kmem_cache_alloc kmem/mm_page_alloc"
-# What guards every copy between a process and the kernel that has no constant size.
+# What guards every copy between a process and the kernel that has no constant size, and pvio's own
+# ways to do small ones; larger ones of pvio's would be counted twice, but it does none here.
 COPIES=bench/copy
 
 trigger() {
@@ -25,10 +26,13 @@ trigger() {
 }
 
 trace_start() {
-	local event
+	local event function
 
 	mountpoint -q "$TRACING" || mount -t tracefs tracefs "$TRACING"
 	echo p:bench/copy __check_object_size len=%si:u64 >"$TRACING/kprobe_events"
+	for function in pvmem_copy_from pvmem_copy_to; do
+		echo "p:bench/copy pvio_vhost:$function len=%cx:u64" >>"$TRACING/kprobe_events"
+	done
 	for event in $ALLOCATIONS; do
 		trigger "$event" "hist:keys=common_pid if $SERVES"
 	done
