@@ -260,7 +260,7 @@ void model_published(struct model *m)
 }
 
 /* Would the driver like to be notified. */
-bool model_notify_needed(const struct model *m)
+enum model_answer model_notify_needed(const struct model *m)
 {
 	return model_is_packed(m) ? model_packed_notify_needed(m) : model_split_notify_needed(m);
 }

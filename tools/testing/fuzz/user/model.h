@@ -17,6 +17,13 @@
 /* An indirect table may be in this many pieces: the engine's own limit. */
 #define MODEL_TABLE_PIECES	2
 
+/* What the specification says of a question; at times nothing. */
+enum model_answer {
+	MODEL_NO,
+	MODEL_YES,
+	MODEL_EITHER,
+};
+
 /* A piece of a buffer, within one region. */
 struct model_piece {
 	u64 iova;
@@ -112,7 +119,7 @@ void model_give_back(struct model *m);
 u16 model_complete(struct model *m, unsigned int nr, u32 len);
 void model_check_publish(const struct model *m);
 void model_published(struct model *m);
-bool model_notify_needed(const struct model *m);
+enum model_answer model_notify_needed(const struct model *m);
 void model_notified(struct model *m);
 bool model_has_more(const struct model *m);
 void model_check_wish(const struct model *m);

@@ -159,7 +159,7 @@ void model_packed_check_publish(const struct model *m)
 	}
 }
 
-bool model_packed_notify_needed(const struct model *m)
+enum model_answer model_packed_notify_needed(const struct model *m)
 {
 	const u8 *driver = m->w->mem[WORLD_DRIVER].p;
 	u16 at = model_le16(driver), flags = model_le16(driver + 2) & 3;
@@ -169,13 +169,16 @@ bool model_packed_notify_needed(const struct model *m)
 	if (flags != PACKED_DESC || !m->cfg.event_idx)
 		return flags != PACKED_DISABLE;
 	if (!m->signalled_valid || m->since > m->cfg.num)
-		return true;
+		return MODEL_YES;
+	/* The driver names a descriptor that there isn't: nothing is promised. */
+	if ((at & 0x7fff) >= m->cfg.num)
+		return MODEL_EITHER;
 	for (i = 0; i < m->since; i++) {
 		packed_step_back(m, &p);
 		if (p.pos == (at & 0x7fff) && p.wrap == !!(at & 0x8000))
-			return true;
+			return MODEL_YES;
 	}
-	return false;
+	return MODEL_NO;
 }
 
 bool model_packed_has_more(const struct model *m)

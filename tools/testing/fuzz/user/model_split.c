@@ -173,7 +173,7 @@ void model_split_check_publish(const struct model *m)
 	FUZZ_CHECK(model_le16(used + 2) == (u16)(m->used + m->npending), "used index");
 }
 
-bool model_split_notify_needed(const struct model *m)
+enum model_answer model_split_notify_needed(const struct model *m)
 {
 	const u8 *avail = split_area(m, WORLD_DRIVER);
 	u16 event = model_le16(avail + 4 + 2 * m->cfg.num), i;
@@ -181,11 +181,11 @@ bool model_split_notify_needed(const struct model *m)
 	if (!m->cfg.event_idx)
 		return !(model_le16(avail) & 1);
 	if (!m->signalled_valid)
-		return true;
+		return MODEL_YES;
 	for (i = m->signalled; i != m->used; i++)
 		if (i == event)
-			return true;
-	return false;
+			return MODEL_YES;
+	return MODEL_NO;
 }
 
 bool model_split_has_more(const struct model *m)
