@@ -10,6 +10,8 @@
 #include "blk_fuzz.h"
 
 #define REGIONS_MAX	6
+/* So that no region of a table is as high as the log in the second memory reaches. */
+#define REGIONS_APART	0x140000000ull
 #define KERNEL_SPACE	0xffff888000000000ull
 
 /* Anywhere but where nothing of the device may show up. */
@@ -145,7 +147,7 @@ static void mem_table(struct fuzz *f, const struct vhost *v, struct prng *p)
 		size_t off = prng_chance(p, 60) ? 0 : prng_range(p, 0, g->size - 1);
 		struct vhost_memory_region *r = &m->regions[i];
 
-		r->guest_phys_addr = g->iova + off + (i / 2) * 0x10000000000ull;
+		r->guest_phys_addr = g->iova + off + (i / 2) * REGIONS_APART;
 		r->userspace_addr = (uintptr_t)g->va + off;
 		r->memory_size = prng_chance(p, 80) ? g->size - off : prng_range(p, 0, g->size);
 		if (prng_chance(p, 3))
@@ -227,10 +229,27 @@ static void workers(struct fuzz *f, const struct vhost *v, struct prng *p)
 	}
 }
 
-/* The log of dirty pages, small enough for some of memory alone, or nowhere. */
+/*
+ * In memory that comes and goes, or nowhere. There it has room for all that memory tables name;
+ * anywhere else it would lie over what the device is not to write, or over this program.
+ */
+static uint64_t log_base(struct fuzz *f, struct prng *p)
+{
+	switch (prng_range(p, 0, 9)) {
+	case 0:
+		return prng_next(p) | 1ull << 63;
+	case 1:
+		return UINT64_MAX - prng_range(p, 0, 0x2000);
+	case 2:
+		return KERNEL_SPACE + prng_range(p, 0, 0x2000);
+	default:
+		return (uintptr_t)f->mem.va;
+	}
+}
+
 static void dirty_log(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
-	uint64_t base = prng_chance(p, 80) ? (uintptr_t)f->mem.va : any_address(f, p);
+	uint64_t base = log_base(f, p);
 	int fd = prng_chance(p, 50) ? f->e->b.config_fd : any_fd(f, p);
 	uint64_t features = f->e->b.features;
 
