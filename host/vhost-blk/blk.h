@@ -55,6 +55,7 @@ struct pvblk_vdpa;
  * @bdev: the block device; NULL for a file
  * @readonly: opened without the right to write
  * @exclusive: opened by its path, for nobody else to write
+ * @shared: several disks may write it that are all of this mind
  * @direct: a file that is read and written past the page cache
  * @align: a file's least alignment of I/O in memory, in bytes
  * @block_size: least logical block size, in bytes
@@ -68,6 +69,7 @@ struct pvblk_store {
 	struct block_device *bdev;
 	bool readonly;
 	bool exclusive;
+	bool shared;
 	bool direct;
 	u32 align;
 	u32 block_size;
@@ -85,6 +87,8 @@ u64 pvblk_store_bytes(const struct pvblk_store *store);
 void pvblk_store_move(struct pvblk_store *to, struct pvblk_store *from);
 int pvblk_store_get(struct pvblk_store *store, int fd);
 struct file *pvblk_store_put(struct pvblk_store *store);
+int pvblk_store_claim(struct pvblk_store *store);
+void pvblk_store_unclaim(struct pvblk_store *store);
 
 /**
  * enum pvblk_discard - what becomes of a guest's discards
@@ -350,6 +354,7 @@ int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind);
 int pvblk_dev_start_queue(struct pvblk_dev *dev, u16 idx, struct pvworker *w);
 void pvblk_dev_stop(struct pvblk_dev *dev);
 void pvblk_dev_park(struct pvblk_dev *dev);
+void pvblk_dev_park_queue(struct pvblk_dev *dev, u16 idx);
 void pvblk_dev_reset(struct pvblk_dev *dev);
 void pvblk_dev_update_cache_mode(struct pvblk_dev *dev);
 int pvblk_lifetime_pack(u64 *lifetime, unsigned int pre_eol, unsigned int a,

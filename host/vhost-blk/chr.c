@@ -28,6 +28,7 @@
  * @name: what messages call it
  * @store: its store; this and what follows is under &pvdev.control
  * @serial: for the store
+ * @shared: for the store
  * @ages: there is a @lifetime
  * @lifetime: how worn the store is
  * @nworkers: threads for all queues that were given none; 0: each has its own
@@ -42,6 +43,7 @@ struct pvblk_chr {
 	char name[PVBLK_CHR_NAME];
 	struct pvblk_store store;
 	char serial[VIRTIO_BLK_ID_BYTES];
+	bool shared;
 	bool ages;
 	u64 lifetime;
 	unsigned int nworkers;
@@ -96,35 +98,54 @@ static bool pvblk_chr_usable(struct pvblk_chr *b, unsigned int i)
 	return b->chr.vq[i].placed && b->dev.vqs[i]->config.num;
 }
 
+/* What the first queue of a device needs that starts; of more it is asked again. */
+static int pvblk_chr_start_store(struct pvblk_chr *b)
+{
+	int err;
+
+	if (!pvblk_dev_suits(&b->dev, b->chr.acked))
+		return -EINVAL;
+	err = pvblk_store_claim(&b->store);
+	if (err)
+		return err;
+	return pvblk_dev_start_pool(&b->dev, PVWORKER_OWNER);
+}
+
+static int pvblk_chr_start_queue(struct pvblk_chr *b, unsigned int idx)
+{
+	struct pvworker *w;
+	int err;
+
+	err = pvblk_chr_start_store(b);
+	if (err)
+		return err;
+	w = pvchr_vq_worker(&b->chr, idx, b->nworkers);
+	return PTR_ERR_OR_ZERO(w) ?: pvblk_dev_start_queue(&b->dev, idx, w);
+}
+
 static int pvblk_chr_start_queues(struct pvblk_chr *b)
 {
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++) {
-		struct pvworker *w;
-
-		if (!pvblk_chr_usable(b, i))
-			continue;
-		if (!pvblk_dev_suits(&b->dev, b->chr.acked))
-			return -EINVAL;
-		err = pvblk_dev_start_pool(&b->dev, PVWORKER_OWNER);
-		if (err)
-			break;
-		w = pvchr_vq_worker(&b->chr, i, b->nworkers);
-		err = PTR_ERR_OR_ZERO(w) ?:
-		      pvblk_dev_start_queue(&b->dev, i, w);
-	}
+	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++)
+		if (pvblk_chr_usable(b, i))
+			err = pvblk_chr_start_queue(b, i);
 	return err;
 }
 
-static int pvblk_chr_start(struct pvblk_chr *b)
+static void pvblk_chr_take_features(struct pvblk_chr *b)
+{
+	b->dev.driver_features = b->chr.acked;
+	pvblk_dev_update_cache_mode(&b->dev);
+}
+
+static int pvblk_chr_start_all(struct pvblk_chr *b)
 {
 	unsigned int i;
 	int err;
 
-	b->dev.driver_features = b->chr.acked;
-	pvblk_dev_update_cache_mode(&b->dev);
+	pvblk_chr_take_features(b);
 	err = pvblk_chr_start_queues(b);
 	for (i = 0; i < b->dev.pvdev.nvqs && !err; i++)
 		if (pvdev_vq_started(b->dev.vqs[i]))
@@ -133,6 +154,41 @@ static int pvblk_chr_start(struct pvblk_chr *b)
 		pvblk_dev_stop(&b->dev);
 		pvchr_stopped(&b->chr);
 	}
+	return err;
+}
+
+/* The last queue takes along what the first one made. */
+static void pvblk_chr_stop(struct pvchr *chr, unsigned int idx)
+{
+	struct pvblk_chr *b = to_pvblk_chr(chr);
+
+	pvblk_dev_park_queue(&b->dev, idx);
+	pvchr_vq_stopped(chr, idx);
+	if (pvchr_started(chr))
+		return;
+	pvblk_dev_stop(&b->dev);
+	pvchr_stopped(chr);
+	if (b->store.file)
+		pvblk_store_unclaim(&b->store);
+}
+
+static int pvblk_chr_start(struct pvchr *chr, unsigned int idx)
+{
+	struct pvblk_chr *b = to_pvblk_chr(chr);
+	int err = 0;
+
+	if (!b->store.file)
+		return -ENXIO;
+	if (!pvdev_vq_started(b->dev.vqs[idx])) {
+		if (!pvblk_chr_usable(b, idx))
+			return -EINVAL;
+		pvblk_chr_take_features(b);
+		err = pvblk_chr_start_queue(b, idx);
+	}
+	if (!err)
+		err = pvdev_vq_resume(b->dev.vqs[idx]);
+	if (err)
+		pvblk_chr_stop(chr, idx);
 	return err;
 }
 
@@ -165,7 +221,8 @@ static int pvblk_chr_attach(struct pvblk_chr *b, int fd)
 	pvblk_dev_attach(&b->dev, &b->store, b->store.block_size,
 			 PVBLK_DISCARD_ZERO, b->serial);
 	pvblk_dev_set_lifetime(&b->dev, b->ages, b->lifetime);
-	err = pvblk_chr_start(b);
+	b->store.shared = b->shared;
+	err = pvblk_chr_start_all(b);
 	if (err)
 		pvblk_chr_put_store(b);
 	pvblk_chr_set_features(b);
@@ -221,6 +278,21 @@ static long pvblk_chr_resize(struct pvblk_chr *b, void __user *argp)
 	if (!b->store.file)
 		return -ENXIO;
 	pvblk_dev_resize(&b->dev, &b->store);
+	return 0;
+}
+
+static long pvblk_chr_set_shared(struct pvblk_chr *b, void __user *argp)
+{
+	int shared;
+
+	if (get_user(shared, (int __user *)argp))
+		return -EFAULT;
+	if (shared != 0 && shared != 1)
+		return -EINVAL;
+	if (b->store.file)
+		return -EBUSY;
+
+	b->shared = shared;
 	return 0;
 }
 
@@ -306,6 +378,7 @@ static const struct pvblk_chr_cmd {
 } pvblk_chr_cmds[] = {
 	{ VHOST_BLK_SET_BACKEND, pvblk_chr_set_backend },
 	{ VHOST_BLK_SET_SERIAL, pvblk_chr_set_serial },
+	{ VHOST_BLK_SET_SHARED, pvblk_chr_set_shared },
 	{ VHOST_SET_NWORKERS, pvblk_chr_set_nworkers },
 	{ VHOST_BLK_SET_LIFETIME, pvblk_chr_set_lifetime },
 	{ VHOST_BLK_RESIZE, pvblk_chr_resize },
@@ -335,11 +408,14 @@ static void pvblk_chr_reset(struct pvchr *chr)
 	pvblk_chr_set_event(b, NULL);
 	memset(b->serial, 0, sizeof(b->serial));
 	b->ages = false;
+	b->shared = false;
 	b->nworkers = 0;
 }
 
 static const struct pvchr_ops pvblk_chr_ops = {
 	.ioctl = pvblk_chr_do,
+	.start = pvblk_chr_start,
+	.stop = pvblk_chr_stop,
 	.reset = pvblk_chr_reset,
 };
 

@@ -322,6 +322,21 @@ void pvblk_dev_park(struct pvblk_dev *dev)
 }
 
 /**
+ * pvblk_dev_park_queue() - stop one queue so that its next start goes on from here
+ * @dev: the device
+ * @idx: the queue
+ *
+ * The pool stays.
+ *
+ * Context: as for pvdev_vq_park().
+ */
+void pvblk_dev_park_queue(struct pvblk_dev *dev, u16 idx)
+{
+	pvdev_vq_park(dev->vqs[idx]);
+	pvblk_queue_free_requests(dev->queue[idx]);
+}
+
+/**
  * pvblk_dev_reset() - stop all queues and forget what the driver said
  * @dev: the device
  *

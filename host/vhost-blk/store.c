@@ -20,25 +20,50 @@
 static DEFINE_MUTEX(pvblk_files_lock);
 static LIST_HEAD(pvblk_files);
 
-static int pvblk_store_claim(struct pvblk_store *store)
+static bool pvblk_store_collides(const struct pvblk_store *a,
+				 const struct pvblk_store *b)
+{
+	return file_inode(a->file) == file_inode(b->file) &&
+	       !(a->readonly && b->readonly) && !(a->shared && b->shared);
+}
+
+/**
+ * pvblk_store_claim() - keep other disks from a store
+ * @store: the store; one that has a claim already is allowed
+ *
+ * A block device is claimed by whoever opened it, or not. Nor is a file claimed that
+ * was opened by another for reading: who may only read, and was let, must not keep the
+ * owner from writing.
+ *
+ * Return: 0, or -EBUSY where another disk has a claim, and not both share it.
+ */
+int pvblk_store_claim(struct pvblk_store *store)
 {
 	struct pvblk_store *other;
 	int err = 0;
 
+	if (store->bdev || (store->readonly && !store->exclusive))
+		return 0;
+
 	mutex_lock(&pvblk_files_lock);
+	if (!list_empty(&store->node))
+		goto out;
 	list_for_each_entry(other, &pvblk_files, node)
-		if (file_inode(other->file) == file_inode(store->file) &&
-		    !(other->readonly && store->readonly))
+		if (pvblk_store_collides(other, store))
 			err = -EBUSY;
 	if (!err)
 		list_add(&store->node, &pvblk_files);
+out:
 	mutex_unlock(&pvblk_files_lock);
 	return err;
 }
 
-static void pvblk_store_unclaim(struct pvblk_store *store)
+/**
+ * pvblk_store_unclaim() - undo pvblk_store_claim()
+ * @store: the store, with no I/O in flight; one without a claim is allowed
+ */
+void pvblk_store_unclaim(struct pvblk_store *store)
 {
-	kvfree(store->conv_zones);
 	if (store->bdev)
 		return;
 
@@ -100,11 +125,9 @@ static int pvblk_probe_file(struct pvblk_store *store, const char **why)
 		store->align = 1;
 		store->block_size = SECTOR_SIZE;
 	}
-	/* Who may only read, and was let, must not keep the owner from writing. */
 	INIT_LIST_HEAD(&store->node);
 	*why = "is in use by another disk";
-	return store->readonly && !store->exclusive ? 0 :
-						      pvblk_store_claim(store);
+	return store->exclusive ? pvblk_store_claim(store) : 0;
 }
 
 /* What lies in the page cache would be missed, and written over the guest's. */
@@ -123,6 +146,12 @@ static int pvblk_probe_bdev(struct pvblk_store *store, const char **why)
 	store->block_size = bdev_logical_block_size(bdev);
 	*why = "is zoned, and its zones are not such as can be used";
 	return bdev_is_zoned(bdev) ? pvblk_zones_probe(store) : 0;
+}
+
+static void pvblk_store_forget(struct pvblk_store *store)
+{
+	kvfree(store->conv_zones);
+	pvblk_store_unclaim(store);
 }
 
 /**
@@ -166,15 +195,15 @@ int pvblk_store_probe(struct pvblk_store *store, const char **why)
 	err = -EOPNOTSUPP;
 	*why = "has blocks of more than a page; such stores are not supported";
 	if (store->block_size > PAGE_SIZE)
-		goto err_claim;
+		goto err_store;
 	err = -EINVAL;
 	*why = "is smaller than a block";
 	if (pvblk_store_bytes(store) < store->block_size)
-		goto err_claim;
+		goto err_store;
 	return 0;
 
-err_claim:
-	pvblk_store_unclaim(store);
+err_store:
+	pvblk_store_forget(store);
 	return err;
 }
 
@@ -226,7 +255,7 @@ struct file *pvblk_store_put(struct pvblk_store *store)
 	struct file *file = store->file;
 
 	if (file)
-		pvblk_store_unclaim(store);
+		pvblk_store_forget(store);
 	if (store->bdev)
 		invalidate_bdev(store->bdev);
 	*store = (struct pvblk_store) { };

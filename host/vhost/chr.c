@@ -67,7 +67,14 @@ static long pvchr_get_features(struct pvchr *c, void __user *argp)
 	       -EFAULT : 0;
 }
 
-static bool pvchr_started(const struct pvchr *c)
+/**
+ * pvchr_started() - is a queue of a device between its start and its stop
+ * @c: the device
+ *
+ * Context: &pvdev.control held.
+ * Return: true if one is.
+ */
+bool pvchr_started(const struct pvchr *c)
 {
 	unsigned int i;
 
@@ -76,6 +83,7 @@ static bool pvchr_started(const struct pvchr *c)
 			return true;
 	return false;
 }
+EXPORT_SYMBOL_GPL(pvchr_started);
 
 /**
  * pvchr_accept() - take up what the driver accepted

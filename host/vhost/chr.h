@@ -17,12 +17,17 @@ struct pvchr;
  * struct pvchr_ops - what a backend adds to the generic ioctls
  * @ioctl: any other; returns -ENOIOCTLCMD for one that isn't the backend's. The
  *	caller is the owner
+ * @start: start a queue that isn't, or let it run again
+ * @stop: complete what a queue has in flight, and stop it so that its next start
+ *	goes on from there
  * @reset: stop and reset all queues, and forget all that was set
  *
  * Context: &pvdev.control held.
  */
 struct pvchr_ops {
 	long (*ioctl)(struct pvchr *c, unsigned int cmd, void __user *argp);
+	int (*start)(struct pvchr *c, unsigned int idx);
+	void (*stop)(struct pvchr *c, unsigned int idx);
 	void (*reset)(struct pvchr *c);
 };
 
@@ -100,6 +105,7 @@ struct pvchr {
 
 int pvchr_init(struct pvchr *c);
 void pvchr_release(struct pvchr *c);
+bool pvchr_started(const struct pvchr *c);
 long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
 
 int pvchr_accept(struct pvchr *c, u64 features);
@@ -111,6 +117,7 @@ void pvchr_vring_reset(struct pvchr *c);
 
 struct pvworker *pvchr_vq_worker(struct pvchr *c, unsigned int idx,
 				 unsigned int share);
+void pvchr_vq_stopped(struct pvchr *c, unsigned int idx);
 void pvchr_stopped(struct pvchr *c);
 void pvchr_worker_reset(struct pvchr *c);
 long pvchr_new_worker(struct pvchr *c, void __user *argp);

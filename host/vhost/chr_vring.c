@@ -190,6 +190,23 @@ static long pvchr_get_vring_busyloop(struct pvchr *c, struct pvchr_vq *cvq,
 	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
+static long pvchr_set_vring_enable(struct pvchr *c, struct pvchr_vq *cvq,
+				   void __user *argp)
+{
+	unsigned int idx = cvq->vq->index;
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (s.num > 1)
+		return -EINVAL;
+	if (s.num)
+		return c->ops->start(c, idx);
+
+	c->ops->stop(c, idx);
+	return 0;
+}
+
 static const struct pvchr_vring_cmd {
 	unsigned int cmd;
 	long (*fn)(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
@@ -203,6 +220,7 @@ static const struct pvchr_vring_cmd {
 	{ VHOST_SET_VRING_ERR, pvchr_set_vring_err },
 	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT, pvchr_set_vring_busyloop },
 	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT, pvchr_get_vring_busyloop },
+	{ VHOST_VDPA_SET_VRING_ENABLE, pvchr_set_vring_enable },
 	{ VHOST_ATTACH_VRING_WORKER, pvchr_attach_worker },
 	{ VHOST_GET_VRING_WORKER, pvchr_get_worker },
 	{ VHOST_SET_VRING_INFLIGHT, pvchr_set_vring_inflight },
@@ -219,7 +237,7 @@ static const struct pvchr_vring_cmd {
  * Return: 0; -ENOIOCTLCMD for one that is of no queue, -ENOBUFS for a queue
  * that the device doesn't have, -EBUSY for what a started queue can't change,
  * -EFAULT, -EINVAL, -EBADF for bad arguments, -EOPNOTSUPP for flags, -ENODEV
- * and -EOWNERDEAD for workers that aren't there.
+ * and -EOWNERDEAD for workers that aren't there; and what &pvchr_ops.start returns.
  */
 long pvchr_vring_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
 {

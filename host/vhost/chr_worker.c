@@ -105,6 +105,27 @@ struct pvworker *pvchr_vq_worker(struct pvchr *c, unsigned int idx,
 EXPORT_SYMBOL_GPL(pvchr_vq_worker);
 
 /**
+ * pvchr_vq_stopped() - let go of the worker that a queue had by default
+ * @c: the device
+ * @idx: the queue, stopped
+ *
+ * One that the owner made stays, and so does the queue with it.
+ *
+ * Context: &pvdev.control held.
+ */
+void pvchr_vq_stopped(struct pvchr *c, unsigned int idx)
+{
+	struct pvchr_worker *cw = c->vq[idx].worker;
+
+	if (!cw || cw->slot < 0)
+		return;
+	pvchr_vq_bind(&c->vq[idx], NULL);
+	if (!cw->queues)
+		pvchr_worker_drop(c, cw);
+}
+EXPORT_SYMBOL_GPL(pvchr_vq_stopped);
+
+/**
  * pvchr_stopped() - let go of the workers that queues had by default
  * @c: the device, its queues stopped
  *
@@ -118,8 +139,8 @@ void pvchr_stopped(struct pvchr *c)
 	unsigned int i;
 
 	for (i = 0; i < c->dev->nvqs; i++)
-		if (c->vq[i].worker && c->vq[i].worker->slot >= 0)
-			pvchr_vq_bind(&c->vq[i], NULL);
+		pvchr_vq_stopped(c, i);
+	/* Their queues may have been given to others. */
 	for (i = 0; i < pvchr_numbers(c); i++)
 		if (c->worker[i].w && c->worker[i].slot >= 0)
 			pvchr_worker_drop(c, &c->worker[i]);

@@ -279,6 +279,7 @@ void pvdev_park(struct pvdev *dev);
 
 void pvdev_vq_init(struct pvdev_vq *vq, struct pvdev *dev, u16 index);
 int pvdev_vq_start(struct pvdev_vq *vq, struct pvworker *w);
+void pvdev_vq_park(struct pvdev_vq *vq);
 void pvdev_vq_suspend(struct pvdev_vq *vq);
 int pvdev_vq_resume(struct pvdev_vq *vq);
 void pvdev_vq_reset(struct pvdev_vq *vq);

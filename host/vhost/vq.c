@@ -355,12 +355,37 @@ void pvdev_stop(struct pvdev *dev)
 }
 EXPORT_SYMBOL_GPL(pvdev_stop);
 
+/* Its next start begins where it stands. */
+static void pvdev_vq_keep_state(struct pvdev_vq *vq)
+{
+	pvdev_vq_suspend(vq);
+	mutex_lock(&vq->lock);
+	if (vq->batch)
+		pvring_get_state(&vq->ring, &vq->state);
+	mutex_unlock(&vq->lock);
+}
+
 /**
- * pvdev_park() - stop all queues of a device so that they can go on from here
- * @dev: the device; queues that weren't started are allowed
+ * pvdev_vq_park() - stop a queue so that it can go on from here
+ * @vq: the queue; one that wasn't started is allowed
  *
- * What is in flight is completed and shown to the driver, and a queue's next
+ * What is in flight is completed and shown to the driver, and the queue's next
  * start begins where it stands.
+ *
+ * Context: as for pvdev_vq_suspend().
+ */
+void pvdev_vq_park(struct pvdev_vq *vq)
+{
+	pvdev_vq_keep_state(vq);
+	if (pvdev_vq_hide_worker(vq))
+		synchronize_rcu();
+	pvdev_vq_finish(vq);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_park);
+
+/**
+ * pvdev_park() - pvdev_vq_park() for all queues of a device
+ * @dev: the device
  *
  * Context: as for pvdev_vq_suspend().
  */
@@ -368,15 +393,8 @@ void pvdev_park(struct pvdev *dev)
 {
 	unsigned int i;
 
-	for (i = 0; i < dev->nvqs; i++) {
-		struct pvdev_vq *vq = dev->vqs[i];
-
-		pvdev_vq_suspend(vq);
-		mutex_lock(&vq->lock);
-		if (vq->batch)
-			pvring_get_state(&vq->ring, &vq->state);
-		mutex_unlock(&vq->lock);
-	}
+	for (i = 0; i < dev->nvqs; i++)
+		pvdev_vq_keep_state(dev->vqs[i]);
 	pvdev_stop(dev);
 }
 EXPORT_SYMBOL_GPL(pvdev_park);

@@ -41,6 +41,12 @@ struct vhost_blk_lifetime {
 #define VHOST_BLK_RESIZE	_IO(VHOST_VIRTIO, 0xFC)
 
 /*
+ * With 1 the store may be written by other disks at the same time that say so too; told
+ * before VHOST_BLK_SET_BACKEND, 0 by default.
+ */
+#define VHOST_BLK_SET_SHARED	_IOW(VHOST_VIRTIO, 0xFA, int)
+
+/*
  * How many threads serve the queues, in turn, from the next start on; without it
  * each queue has its own.
  */

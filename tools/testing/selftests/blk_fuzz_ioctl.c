@@ -131,6 +131,13 @@ static void vring_state(struct fuzz *f, const struct vhost *v, struct prng *p)
 	}
 }
 
+static void enable(struct fuzz *f, const struct vhost *v, struct prng *p)
+{
+	struct vhost_vring_state s = { .index = fuzz_queue(f, p), .num = prng_range(p, 0, 1) };
+
+	vhost_ioctl(v, VHOST_VDPA_SET_VRING_ENABLE, &s);
+}
+
 /* Regions of what there is, or near it; now and then none. */
 static void mem_table(struct fuzz *f, const struct vhost *v, struct prng *p)
 {
@@ -319,7 +326,7 @@ static void any_ioctl(struct fuzz *f, const struct vhost *v, struct prng *p)
 		VHOST_GET_BACKEND_FEATURES, VHOST_VDPA_GET_STATUS, VHOST_VDPA_GET_CONFIG,
 		VHOST_VDPA_SET_CONFIG, VHOST_VDPA_SET_VRING_ENABLE, VHOST_VDPA_GET_VRING_NUM,
 		VHOST_VDPA_GET_IOVA_RANGE, VHOST_BLK_SET_SERIAL, VHOST_BLK_SET_LIFETIME,
-		VHOST_SET_NWORKERS, VHOST_NEW_WORKER, VHOST_FREE_WORKER,
+		VHOST_BLK_SET_SHARED, VHOST_SET_NWORKERS, VHOST_NEW_WORKER, VHOST_FREE_WORKER,
 		VHOST_ATTACH_VRING_WORKER, VHOST_GET_VRING_WORKER, VHOST_GET_FEATURES_ARRAY,
 		VHOST_SET_FEATURES_ARRAY, VHOST_SET_VRING_INFLIGHT,
 		VHOST_GET_VRING_INFLIGHT, VHOST_RESUME,
@@ -349,6 +356,7 @@ const struct fuzz_op fuzz_ioctl_ops[] = {
 	{ "queue's file", FUZZ_ANY | FUZZ_BESIDE, vring_file },
 	{ "queue's file back", FUZZ_ANY | FUZZ_BESIDE, vring_back },
 	{ "queue's state", FUZZ_ANY | FUZZ_BESIDE, vring_state },
+	{ "enable", FUZZ_NODE | FUZZ_BESIDE, enable },
 	{ "memory table", FUZZ_NODE | FUZZ_BESIDE, mem_table },
 	{ "memory back", FUZZ_NODE | FUZZ_BESIDE, mem_back },
 	{ "iotlb", FUZZ_ANY | FUZZ_BESIDE, iotlb },

@@ -159,16 +159,12 @@ static int driver_main(struct env *e, void *arg)
 static int vmm_main(struct env *e, void *arg)
 {
 	unsigned int id;
-	int err;
 
 	CHECK_OK(file_write(GROUP "/cgroup.procs", "0"));
-	/* A file is another disk's until the driver of the test before is gone. */
-	while ((err = blk_open(&e->b, &e->opts)) == -EBUSY)
-		usleep(1000);
-	CHECK_OK(err);
+	CHECK_OK(blk_open(&e->b, &e->opts));
 	CHECK_OK(vhost_new_worker(&e->b.v, &id));
 	CHECK_OK(vhost_attach_worker(&e->b.v, QUEUES - 1, id));
-	CHECK_OK(blk_start(&e->b));
+	CHECK_PASS(env_start_when_free(e));
 	CHECK(proc_run(driver_main, e, arg) > 0, "no driver");
 	for (;;)
 		pause();

@@ -154,6 +154,17 @@ int env_start(void *ctx)
 	return 0;
 }
 
+int env_start_when_free(struct env *e)
+{
+	int err;
+
+	CHECK_OK(blk_prepare(&e->b));
+	while ((err = e->b.transport->go(&e->b)) == -EBUSY)
+		usleep(1000);
+	CHECK_OK(err);
+	return 0;
+}
+
 int env_close(void *ctx)
 {
 	struct env *e = ctx;

@@ -45,6 +45,9 @@ int env_open(void *ctx);	/* a device that is open and mapped, but not started */
 int env_start(void *ctx);	/* a device that runs */
 int env_close(void *ctx);
 
+/* Starts an open device; a file is another disk's until one that was killed is gone for good. */
+int env_start_when_free(struct env *e);
+
 bool env_store_is_file(const struct env *e);
 
 /* Reads the store itself, bypassing every cache. Returns 0 or a negative errno. */

@@ -7,6 +7,7 @@ int main(int argc, char **argv)
 	static struct env e;
 	const struct ktap_suite suites[] = {
 		node_generic_suite, node_vring_suite, node_store_suite, node_life_suite,
+		node_enable_suite,
 	};
 
 	env_parse(&e, argc, argv);

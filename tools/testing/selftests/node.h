@@ -2,6 +2,7 @@
 #ifndef PVIO_SELFTEST_NODE_H
 #define PVIO_SELFTEST_NODE_H
 
+#include <linux/pvio_vhost.h>
 #include <linux/pvio_vhost_blk.h>
 
 #include "env.h"
@@ -14,6 +15,7 @@ extern const struct ktap_suite node_generic_suite;
 extern const struct ktap_suite node_vring_suite;
 extern const struct ktap_suite node_store_suite;
 extern const struct ktap_suite node_life_suite;
+extern const struct ktap_suite node_enable_suite;
 
 /* An address that no process has. */
 #define KERNEL_ADDRESS	0xffff888000000000ull

@@ -202,13 +202,9 @@ static int owner_with_child(struct env *e, void *arg)
 	atomic_uint *child = arg;
 	uint8_t *buf;
 	unsigned int i;
-	int err;
 
-	/* A file is another disk's until the one that was killed is gone for good. */
-	while ((err = blk_open(&e->b, &e->opts)) == -EBUSY)
-		usleep(1000);
-	CHECK_OK(err);
-	CHECK_OK(blk_start(&e->b));
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	CHECK_PASS(env_start_when_free(e));
 	buf = gmem_alloc(&e->b.mem, LEN, LEN);
 	for (i = 0; ; i++) {
 		CHECK_EQ(blk_rw(&e->b, 0, VIRTIO_BLK_T_IN, i % 1024 * 8, buf, LEN),
@@ -239,9 +235,8 @@ static int owner_killed(void *ctx)
 		kill(r->running, SIGKILL);
 	}
 	vmm_report_free(r);
-	while (blk_open(&e->b, &e->opts) == -EBUSY)
-		usleep(1000);
-	CHECK_OK(blk_start(&e->b));
+	CHECK_OK(blk_open(&e->b, &e->opts));
+	CHECK_PASS(env_start_when_free(e));
 	CHECK_PASS(env_verify(e));
 	return env_close(e);
 }

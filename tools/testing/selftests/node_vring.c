@@ -14,7 +14,7 @@ static int vring_index(void *ctx)
 	static const unsigned long calls[] = {
 		VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_GET_VRING_BASE,
 		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
-		VHOST_SET_VRING_ERR,
+		VHOST_SET_VRING_ERR, VHOST_VDPA_SET_VRING_ENABLE,
 	};
 	static const uint32_t indices[] = { QUEUES_MAX, QUEUES_MAX + 1, 0x7fffffff, ~0u };
 	struct env *e = ctx;
