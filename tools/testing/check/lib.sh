@@ -81,6 +81,12 @@ make_pvioctl() {
 		STATIC="$static"
 }
 
+# make_bridge [VARIABLE=VALUE]... - in build/check-bridge, likewise
+make_bridge() {
+	builder make -C "$TOP_DIR/tools/pvio-bridge" O="$TOP_DIR/build/check-bridge" WERROR=1 \
+		STATIC=1 "$@"
+}
+
 # stage_payload DIR BUILT - what the virtual host gets: the modules that were
 # built below BUILT, and all that may have to run there
 stage_payload() {
@@ -93,7 +99,8 @@ stage_payload() {
 	find "$TOP_DIR/build/selftests" -maxdepth 1 -type f -executable \
 		-exec cp -t "$stage/selftests" {} +
 	make_pvioctl
-	cp "$TOP_DIR/build/check-pvioctl/pvioctl" "$stage/"
+	make_bridge
+	cp "$TOP_DIR/build/check-pvioctl/pvioctl" "$TOP_DIR/build/check-bridge/pvio-bridge" "$stage/"
 	cp "$testing"/selftests/*.sh "$stage/selftests/"
 	cp -r "$CHECK_DIR/guest" "$stage/check"
 	cp -r "$testing/demo/host" "$stage/demo"

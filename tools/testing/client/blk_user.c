@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A disk that a process serves, by vhost-user. */
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "blk.h"
 #include "vhost_user.h"
@@ -11,7 +13,9 @@
 
 static const uint64_t wanted_protocol =
 	BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
-	BIT(VHOST_USER_PROTOCOL_F_CONFIG);
+	BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+	BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
+	BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD);
 
 /* What was agreed on beyond the device's features is kept where a vDPA device has it. */
 static bool acks(const struct blk *b)
@@ -65,8 +69,7 @@ static int user_blk_map(struct blk *b)
 
 static int user_blk_unmap(struct blk *b)
 {
-	(void)b;
-	return -EOPNOTSUPP;
+	return vhost_user_set_mem(b->v.fd, NULL, 0, acks(b));
 }
 
 static int user_blk_place(struct blk *b, unsigned int q, uint64_t desc, uint64_t avail,
@@ -90,11 +93,13 @@ static int set_vring(struct blk *b, unsigned int q)
 	int err = vhost_user_set_state(s, VHOST_USER_SET_VRING_NUM, q, r->num, acks(b));
 
 	if (!err)
-		err = vhost_user_set_state(s, VHOST_USER_SET_VRING_BASE, q, r->avail_idx, acks(b));
+		err = vhost_user_set_state(s, VHOST_USER_SET_VRING_BASE, q, ring_base(r), acks(b));
 	if (!err)
 		err = user_blk_place(b, q, r->desc_iova, r->avail_iova, r->used_iova);
 	if (!err)
 		err = vhost_user_set_fd(s, VHOST_USER_SET_VRING_CALL, q, r->call_fd, acks(b));
+	if (!err)
+		err = vhost_user_set_fd(s, VHOST_USER_SET_VRING_ERR, q, b->error_fd, acks(b));
 	if (!err)
 		err = vhost_user_set_fd(s, VHOST_USER_SET_VRING_KICK, q, r->kick_fd, acks(b));
 	return err;
@@ -124,18 +129,23 @@ static int user_blk_go(struct blk *b)
 static int user_blk_reset(struct blk *b)
 {
 	unsigned int q, base;
+	uint64_t n;
 	int err = 0;
 
+	if (b->v.backend_features & BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
+		err = vhost_user_set(b->v.fd, VHOST_USER_RESET_DEVICE, 0, acks(b));
+	while (read(b->error_fd, &n, sizeof(n)) > 0)
+		;
 	for (q = 0; q < b->nqueues && !err; q++)
 		err = vhost_user_stop(b->v.fd, q, &base);
 	return err;
 }
 
-/* The back-end has no way to say so. */
 static bool user_blk_broken(const struct blk *b)
 {
-	(void)b;
-	return false;
+	struct pollfd p = { .fd = b->error_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 const struct blk_transport blk_user = {

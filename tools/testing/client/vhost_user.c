@@ -8,47 +8,6 @@
 
 #include "vhost_user.h"
 
-#define VERSION		0x1u
-#define F_REPLY		0x4u
-#define F_NEED_REPLY	0x8u
-#define CONFIG_MAX	256u
-#define MAX_FDS		8u
-
-struct header {
-	uint32_t request;
-	uint32_t flags;
-	uint32_t size;
-};
-
-struct mem_table {
-	uint32_t nregions;
-	uint32_t padding;
-	struct {
-		uint64_t guest_addr;
-		uint64_t size;
-		uint64_t user_addr;
-		uint64_t mmap_offset;
-	} region[MAX_FDS];
-};
-
-struct config {
-	uint32_t offset;
-	uint32_t size;
-	uint32_t flags;
-	uint8_t data[CONFIG_MAX];
-};
-
-struct message {
-	struct header h;
-	union {
-		uint64_t value;
-		struct vhost_vring_state state;
-		struct vhost_vring_addr addr;
-		struct mem_table mem;
-		struct config config;
-	};
-} __attribute__((packed, aligned(4)));
-
 int vhost_user_connect(const char *path, int *sock)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -69,16 +28,22 @@ int vhost_user_connect(const char *path, int *sock)
 }
 
 /* File descriptors go with the first byte. */
-static int send_message(int sock, const struct message *m, const int *fds, unsigned int nfds)
+int vhost_user_send(int sock, const struct vhost_user_header *head, const void *payload,
+		    const int *fds, unsigned int nfds)
 {
 	union {
 		struct cmsghdr h;
-		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		char room[CMSG_SPACE(VHOST_USER_TABLE_MAX * sizeof(int))];
 	} control = { };
-	struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(m->h) + m->h.size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov[] = {
+		{ .iov_base = (void *)head, .iov_len = sizeof(*head) },
+		{ .iov_base = (void *)payload, .iov_len = payload ? head->size : 0 },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t n;
 
+	if (nfds > VHOST_USER_TABLE_MAX)
+		return -E2BIG;
 	if (nfds) {
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(*fds));
@@ -90,133 +55,205 @@ static int send_message(int sock, const struct message *m, const int *fds, unsig
 	n = sendmsg(sock, &msg, MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
-	return n == (ssize_t)iov.iov_len ? 0 : -EIO;
+	return n == (ssize_t)(iov[0].iov_len + iov[1].iov_len) ? 0 : -EIO;
 }
 
-static int read_all(int sock, void *buf, size_t len)
+static int read_all(int sock, void *buf, size_t len, int *fd)
 {
-	ssize_t n = len ? recv(sock, buf, len, MSG_WAITALL) : 0;
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { };
+	struct iovec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = len ? recvmsg(sock, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) : 0;
+	const struct cmsghdr *c;
+	int got;
 
 	if (n < 0)
 		return -errno;
+	c = len ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c && c->cmsg_type == SCM_RIGHTS) {
+		memcpy(&got, CMSG_DATA(c), sizeof(got));
+		if (fd)
+			*fd = got;
+		else
+			close(got);
+	}
 	return n == (ssize_t)len ? 0 : -ECONNRESET;
 }
 
-static int receive(int sock, struct message *m, uint32_t request)
+int vhost_user_receive(int sock, struct vhost_user_header *head, void *payload, uint32_t size,
+		       int *fd)
 {
-	int err = read_all(sock, &m->h, sizeof(m->h));
+	int err;
 
-	if (!err && (m->h.request != request || !(m->h.flags & F_REPLY) ||
-		     m->h.size > sizeof(*m) - sizeof(m->h)))
+	if (fd)
+		*fd = -1;
+	err = read_all(sock, head, sizeof(*head), fd);
+	if (!err && head->size > size)
 		return -EBADMSG;
-	return err ? err : read_all(sock, (char *)m + sizeof(m->h), m->h.size);
+	return err ? err : read_all(sock, payload, head->size, NULL);
 }
 
-/* A request that has an answer of its own. */
-static int ask(int sock, struct message *m, enum vhost_user_request request, uint32_t size)
+static int receive_answer(int sock, uint32_t request, void *payload, uint32_t size, int *fd)
 {
-	int err;
+	struct vhost_user_header head;
+	int err = vhost_user_receive(sock, &head, payload, size, fd);
 
-	m->h = (struct header){ .request = request, .flags = VERSION, .size = size };
-	err = send_message(sock, m, NULL, 0);
-	return err ? err : receive(sock, m, request);
+	if (!err && (head.request != request || !(head.flags & VHOST_USER_REPLY) ||
+		     head.size != size))
+		return -EBADMSG;
+	return err;
 }
 
-/* One that has none, but for success or failure where that is agreed on. */
-static int tell(int sock, struct message *m, enum vhost_user_request request, uint32_t size,
-		const int *fds, unsigned int nfds, bool ack)
+int vhost_user_ask(int sock, enum vhost_user_request request, void *payload, uint32_t size,
+		   uint32_t answers, int *fd)
 {
-	int err;
+	const struct vhost_user_header head = { request, VHOST_USER_VERSION, size };
+	int err = vhost_user_send(sock, &head, payload, NULL, 0);
 
-	m->h = (struct header){
-		.request = request,
-		.flags = VERSION | (ack ? F_NEED_REPLY : 0),
-		.size = size,
+	return err ? err : receive_answer(sock, request, payload, answers, fd);
+}
+
+int vhost_user_tell(int sock, enum vhost_user_request request, const void *payload, uint32_t size,
+		    const int *fds, unsigned int nfds, bool ack)
+{
+	const struct vhost_user_header head = {
+		request, VHOST_USER_VERSION | (ack ? VHOST_USER_NEED_REPLY : 0), size
 	};
-	err = send_message(sock, m, fds, nfds);
+	uint64_t answer;
+	int err = vhost_user_send(sock, &head, payload, fds, nfds);
+
 	if (err || !ack)
 		return err;
-	err = receive(sock, m, request);
-	return err ? err : m->value ? -EREMOTEIO : 0;
+	err = receive_answer(sock, request, &answer, sizeof(answer), NULL);
+	return err ? err : answer ? -EREMOTEIO : 0;
 }
 
 int vhost_user_get(int sock, enum vhost_user_request request, uint64_t *value)
 {
-	struct message m = { };
-	int err = ask(sock, &m, request, 0);
-
-	*value = m.value;
-	return err;
+	return vhost_user_ask(sock, request, value, 0, sizeof(*value), NULL);
 }
 
 int vhost_user_set(int sock, enum vhost_user_request request, uint64_t value, bool ack)
 {
-	bool empty = request == VHOST_USER_SET_OWNER;
-	struct message m = { .value = value };
+	bool empty = request == VHOST_USER_SET_OWNER || request == VHOST_USER_RESET_DEVICE;
 
-	return tell(sock, &m, request, empty ? 0 : sizeof(value), NULL, 0, ack);
+	return vhost_user_tell(sock, request, &value, empty ? 0 : sizeof(value), NULL, 0, ack);
 }
 
 int vhost_user_get_config(int sock, void *buf, uint32_t len)
 {
-	struct message m = { .config.size = len };
-	int err = len > CONFIG_MAX ? -EINVAL :
-		  ask(sock, &m, VHOST_USER_GET_CONFIG, offsetof(struct config, data) + len);
+	struct vhost_user_config c = { .size = len };
+	uint32_t size = VHOST_USER_CONFIG_HEAD + len;
+	int err = len > VHOST_USER_CONFIG_MAX ? -EINVAL :
+		  vhost_user_ask(sock, VHOST_USER_GET_CONFIG, &c, size, size, NULL);
 
-	if (!err && m.h.size != offsetof(struct config, data) + len)
-		err = -EBADMSG;
 	if (!err)
-		memcpy(buf, m.config.data, len);
+		memcpy(buf, c.data, len);
 	return err;
+}
+
+int vhost_user_set_config(int sock, uint32_t offset, const void *buf, uint32_t len, uint32_t flags,
+			  bool ack)
+{
+	struct vhost_user_config c = { .offset = offset, .size = len, .flags = flags };
+
+	if (len > VHOST_USER_CONFIG_MAX)
+		return -EINVAL;
+	memcpy(c.data, buf, len);
+	return vhost_user_tell(sock, VHOST_USER_SET_CONFIG, &c, VHOST_USER_CONFIG_HEAD + len, NULL,
+			       0, ack);
+}
+
+static struct vhost_user_region region_of(const struct gmem *m)
+{
+	return (struct vhost_user_region){
+		.guest_addr = m->iova,
+		.size = m->size,
+		.user_addr = (uintptr_t)m->va,
+	};
 }
 
 int vhost_user_set_mem(int sock, const struct gmem *m, unsigned int count, bool ack)
 {
-	struct message msg = { .mem.nregions = count };
-	int fds[MAX_FDS];
+	struct vhost_user_table t = { .nregions = count };
+	int fds[VHOST_USER_TABLE_MAX];
 	unsigned int i;
 
-	if (count > MAX_FDS)
+	if (count > VHOST_USER_TABLE_MAX)
 		return -E2BIG;
 	for (i = 0; i < count; i++) {
-		msg.mem.region[i].guest_addr = m[i].iova;
-		msg.mem.region[i].size = m[i].size;
-		msg.mem.region[i].user_addr = (uintptr_t)m[i].va;
+		t.region[i] = region_of(&m[i]);
 		fds[i] = m[i].fd;
 	}
-	return tell(sock, &msg, VHOST_USER_SET_MEM_TABLE,
-		    offsetof(struct mem_table, region) + count * sizeof(msg.mem.region[0]), fds,
-		    count, ack);
+	return vhost_user_tell(sock, VHOST_USER_SET_MEM_TABLE, &t,
+			       offsetof(struct vhost_user_table, region[count]), fds, count, ack);
+}
+
+int vhost_user_slot(int sock, enum vhost_user_request request, const struct gmem *m, bool ack)
+{
+	struct vhost_user_slot slot = { .region = region_of(m) };
+
+	return vhost_user_tell(sock, request, &slot, sizeof(slot), &m->fd,
+			       request == VHOST_USER_ADD_MEM_REG, ack);
 }
 
 int vhost_user_set_state(int sock, enum vhost_user_request request, unsigned int queue,
 			 unsigned int num, bool ack)
 {
-	struct message m = { .state.index = queue, .state.num = num };
+	const struct vhost_vring_state s = { .index = queue, .num = num };
 
-	return tell(sock, &m, request, sizeof(m.state), NULL, 0, ack);
+	return vhost_user_tell(sock, request, &s, sizeof(s), NULL, 0, ack);
 }
 
 int vhost_user_set_addr(int sock, const struct vhost_vring_addr *addr, bool ack)
 {
-	struct message m = { .addr = *addr };
-
-	return tell(sock, &m, VHOST_USER_SET_VRING_ADDR, sizeof(m.addr), NULL, 0, ack);
+	return vhost_user_tell(sock, VHOST_USER_SET_VRING_ADDR, addr, sizeof(*addr), NULL, 0, ack);
 }
 
 int vhost_user_set_fd(int sock, enum vhost_user_request request, unsigned int queue, int fd,
 		      bool ack)
 {
-	struct message m = { .value = queue };
+	const uint64_t v = queue | (fd < 0 ? VHOST_USER_VRING_NOFD : 0);
 
-	return tell(sock, &m, request, sizeof(m.value), &fd, 1, ack);
+	return vhost_user_tell(sock, request, &v, sizeof(v), &fd, fd >= 0, ack);
 }
 
 int vhost_user_stop(int sock, unsigned int queue, unsigned int *base)
 {
-	struct message m = { .state.index = queue };
-	int err = ask(sock, &m, VHOST_USER_GET_VRING_BASE, sizeof(m.state));
+	struct vhost_vring_state s = { .index = queue };
+	int err = vhost_user_ask(sock, VHOST_USER_GET_VRING_BASE, &s, sizeof(s), sizeof(s), NULL);
 
-	*base = m.state.num;
+	*base = s.num;
 	return err;
+}
+
+int vhost_user_get_inflight(int sock, struct vhost_user_inflight *desc, int *fd)
+{
+	return vhost_user_ask(sock, VHOST_USER_GET_INFLIGHT_FD, desc, sizeof(*desc), sizeof(*desc),
+			      fd);
+}
+
+int vhost_user_set_inflight(int sock, const struct vhost_user_inflight *desc, int fd, bool ack)
+{
+	return vhost_user_tell(sock, VHOST_USER_SET_INFLIGHT_FD, desc, sizeof(*desc), &fd, 1, ack);
+}
+
+int vhost_user_set_log(int sock, uint64_t size, uint64_t offset, int fd)
+{
+	const struct vhost_user_header head = {
+		VHOST_USER_SET_LOG_BASE, VHOST_USER_VERSION, sizeof(struct vhost_user_log)
+	};
+	const struct vhost_user_log l = { .mmap_size = size, .mmap_offset = offset };
+	uint64_t answer;
+	int err = vhost_user_send(sock, &head, &l, &fd, 1);
+
+	return err ? err : receive_answer(sock, head.request, &answer, sizeof(answer), NULL);
 }

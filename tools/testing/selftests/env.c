@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,32 +15,52 @@
 
 #define VERIFY_LEN	8192u
 
-static const struct option options[] = {
-	{ "dev", required_argument, NULL, 'd' },
-	{ "node", required_argument, NULL, 'N' },
-	{ "store", required_argument, NULL, 's' },
-	{ "back", required_argument, NULL, 'b' },
-	{ "mem", required_argument, NULL, 'm' },
-	{ "serial", required_argument, NULL, 'i' },
-	{ "queues", required_argument, NULL, 'q' },
-	{ "num", required_argument, NULL, 'n' },
-	{ "readonly", no_argument, NULL, 'r' },
-	{ "slow", no_argument, NULL, 'w' },
-	{ "iotlb", no_argument, NULL, 'I' },
-	{ "only", required_argument, NULL, 'o' },
-	{ "seed", required_argument, NULL, 'S' },
-	{ "rounds", required_argument, NULL, 'R' },
-	{ "log", required_argument, NULL, 'l' },
-	{ "record", required_argument, NULL, 'c' },
-	{ "packed", no_argument, NULL, 'p' },
-	{ "in-order", no_argument, NULL, 'O' },
-	{ NULL, 0, NULL, 0 },
+/* What an option's value is, and where it goes. */
+enum value {
+	TEXT,
+	NUMBER,
+	NUMBER16,
+	NUMBER64,
+	FLAG,
+	PACKED,
+	IN_ORDER,
+	MEMORY,
 };
+
+static const struct env_option {
+	const char *name;
+	enum value value;
+	size_t at;
+} env_options[] = {
+	{ "dev", TEXT, offsetof(struct env, opts.name) },
+	{ "node", TEXT, offsetof(struct env, opts.node) },
+	{ "socket", TEXT, offsetof(struct env, opts.socket) },
+	{ "store", TEXT, offsetof(struct env, store) },
+	{ "back", TEXT, offsetof(struct env, back) },
+	{ "mem", MEMORY, offsetof(struct env, opts.kind) },
+	{ "serial", TEXT, offsetof(struct env, serial) },
+	{ "queues", NUMBER, offsetof(struct env, opts.queues) },
+	{ "num", NUMBER16, offsetof(struct env, opts.num) },
+	{ "readonly", FLAG, offsetof(struct env, readonly) },
+	{ "slow", FLAG, offsetof(struct env, slow) },
+	{ "iotlb", FLAG, offsetof(struct env, opts.iotlb) },
+	{ "only", TEXT, offsetof(struct env, only) },
+	{ "seed", NUMBER64, offsetof(struct env, seed) },
+	{ "rounds", NUMBER, offsetof(struct env, rounds) },
+	{ "log", TEXT, offsetof(struct env, log) },
+	{ "record", TEXT, offsetof(struct env, record) },
+	{ "bridge", TEXT, offsetof(struct env, bridge) },
+	{ "packed", PACKED, offsetof(struct env, opts.with) },
+	{ "in-order", IN_ORDER, offsetof(struct env, opts.with) },
+};
+
+#define ENV_OPTIONS	(sizeof(env_options) / sizeof(*env_options))
 
 static void die_of_usage(const char *program)
 {
 	fprintf(stderr,
-		"usage: %s --dev NAME | --node PATH --store PATH [--back PATH] [--mem va|pa]\n"
+		"usage: %s --dev NAME | --node PATH | --socket PATH | --bridge PROGRAM\n"
+		"       --store PATH [--back PATH] [--mem va|pa]\n"
 		"       [--serial S] [--queues N] [--num N] [--readonly] [--slow] [--iotlb]\n"
 		"       [--only TEST] [--packed] [--in-order]\n"
 		"       [--seed N] [--rounds N] [--log MAPPING --record FILE]\n",
@@ -58,83 +79,78 @@ static enum gmem_kind parse_mem(const char *arg, const char *program)
 	return GMEM_LOCKED;
 }
 
+static void take_option(struct env *e, const struct env_option *o, const char *program)
+{
+	void *at = (char *)e + o->at;
+
+	switch (o->value) {
+	case TEXT:
+		*(const char **)at = optarg;
+		break;
+	case NUMBER:
+		*(unsigned int *)at = strtoul(optarg, NULL, 0);
+		break;
+	case NUMBER16:
+		*(uint16_t *)at = strtoul(optarg, NULL, 0);
+		break;
+	case NUMBER64:
+		*(uint64_t *)at = strtoull(optarg, NULL, 0);
+		break;
+	case FLAG:
+		*(bool *)at = true;
+		break;
+	case PACKED:
+		*(uint64_t *)at |= BIT(VIRTIO_F_RING_PACKED);
+		break;
+	case IN_ORDER:
+		*(uint64_t *)at |= BIT(VIRTIO_F_IN_ORDER);
+		break;
+	case MEMORY:
+		*(enum gmem_kind *)at = parse_mem(optarg, program);
+		break;
+	}
+}
+
+static void take_options(struct env *e, int argc, char **argv)
+{
+	struct option longs[ENV_OPTIONS + 1] = { };
+	unsigned int i;
+	int c;
+
+	for (i = 0; i < ENV_OPTIONS; i++) {
+		enum value v = env_options[i].value;
+		bool alone = v == FLAG || v == PACKED || v == IN_ORDER;
+
+		longs[i].name = env_options[i].name;
+		longs[i].has_arg = alone ? no_argument : required_argument;
+		longs[i].val = i + 1;
+	}
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == '?')
+			die_of_usage(argv[0]);
+		take_option(e, &env_options[c - 1], argv[0]);
+	}
+}
+
 void env_parse(struct env *e, int argc, char **argv)
 {
-	int c;
+	const struct blk_opts *o = &e->opts;
 
 	memset(e, 0, sizeof(*e));
 	e->opts.mem_size = 32 * MIB;
 	e->seed = 1;
 	e->rounds = 20;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			e->opts.name = optarg;
-			break;
-		case 'N':
-			e->opts.node = optarg;
-			break;
-		case 's':
-			e->store = optarg;
-			break;
-		case 'b':
-			e->back = optarg;
-			break;
-		case 'm':
-			e->opts.kind = parse_mem(optarg, argv[0]);
-			break;
-		case 'i':
-			e->serial = optarg;
-			break;
-		case 'q':
-			e->opts.queues = strtoul(optarg, NULL, 0);
-			break;
-		case 'n':
-			e->opts.num = strtoul(optarg, NULL, 0);
-			break;
-		case 'r':
-			e->readonly = true;
-			break;
-		case 'w':
-			e->slow = true;
-			break;
-		case 'I':
-			e->opts.iotlb = true;
-			break;
-		case 'o':
-			e->only = optarg;
-			break;
-		case 'S':
-			e->seed = strtoull(optarg, NULL, 0);
-			break;
-		case 'R':
-			e->rounds = strtoul(optarg, NULL, 0);
-			break;
-		case 'l':
-			e->log = optarg;
-			break;
-		case 'c':
-			e->record = optarg;
-			break;
-		case 'p':
-			e->opts.with |= BIT(VIRTIO_F_RING_PACKED);
-			break;
-		case 'O':
-			e->opts.with |= BIT(VIRTIO_F_IN_ORDER);
-			break;
-		default:
-			die_of_usage(argv[0]);
-		}
-	}
-	if (!e->opts.name == !e->opts.node || !e->store || optind != argc)
+	take_options(e, argc, argv);
+	if (!!o->name + !!o->node + !!o->socket + !!e->bridge != 1 || !e->store || optind != argc)
 		die_of_usage(argv[0]);
 	if (!e->back)
 		e->back = e->store;
 	e->opts.store = e->store;
 	e->opts.serial = e->serial;
 	e->opts.readonly = e->readonly;
-	ktap_diag("device %s, memory %s, seed %llu", e->opts.name ? e->opts.name : e->opts.node,
-		  e->opts.kind == GMEM_SHARED ? "va" : "pa", (unsigned long long)e->seed);
+	ktap_diag("device %s, memory %s, seed %llu",
+		  o->name ? o->name : o->node ? o->node : o->socket ? o->socket : e->bridge,
+		  o->kind == GMEM_SHARED ? "va" : "pa", (unsigned long long)e->seed);
 }
 
 int env_open(void *ctx)

@@ -35,6 +35,7 @@ struct env {
 	unsigned int rounds;
 	const char *log;	/* the mapping that logs writes, for blk_crash */
 	const char *record;	/* the file for its record */
+	const char *bridge;	/* the program pvio-bridge */
 };
 
 /* Exits with a message when the command line is wrong. */

@@ -5,11 +5,11 @@
 
 #include <linux/pvio_vhost.h>
 
-#include "env.h"
+#include "writer.h"
 
-#define QUEUES	2u
-#define DEPTH	24u
-#define LEN	4096u
+#define QUEUES	WRITER_QUEUES
+#define DEPTH	WRITER_DEPTH
+#define LEN	WRITER_LEN
 
 extern const struct ktap_suite inflight_region_suite;
 extern const struct ktap_suite inflight_vmm_suite;

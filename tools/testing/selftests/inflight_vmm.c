@@ -22,40 +22,30 @@
  * @e: memory and rings; its own disk is never started
  * @region: of each queue
  * @size: of a region
- * @reqs: of each queue
- * @bufs: what they write
- * @generation: of what each writes
+ * @w: what it writes
  * @stop: the VMM stops its disk as soon as it has started it
  * @missing: a page that the VMM has, but no memory for it
  * @running: the VMM has started its disk
  * @stuck: a thread of the VMM waits for that memory
- * @ended: requests that ended
  */
 struct guest {
 	struct env *e;
 	void *region[QUEUES];
 	size_t size;
-	struct blk_req reqs[QUEUES][DEPTH];
-	uint8_t *bufs[QUEUES][DEPTH];
-	uint64_t generation[QUEUES][DEPTH];
+	struct writer w;
 	bool stop;
 	uint8_t *missing;
 	atomic_bool *running;
 	atomic_bool *stuck;
-	unsigned long ended;
 };
-
-static uint64_t sector_of(unsigned int q, unsigned int i)
-{
-	return (q * DEPTH + i) * (LEN / 512);
-}
 
 static int guest_make(struct guest *g, struct env *e)
 {
-	unsigned int q, i;
+	unsigned int q;
 
 	memset(g, 0, sizeof(*g));
 	g->e = e;
+	writer_make(&g->w, e);
 	g->size = region_size(e);
 	g->running = shared_make(2 * sizeof(*g->running));
 	CHECK(g->running, "no memory");
@@ -63,11 +53,6 @@ static int guest_make(struct guest *g, struct env *e)
 	for (q = 0; q < QUEUES; q++) {
 		g->region[q] = shared_make(g->size);
 		CHECK(g->region[q], "no memory");
-		for (i = 0; i < DEPTH; i++) {
-			blk_req_init(&e->b, &g->reqs[q][i]);
-			g->reqs[q][i].done = true;
-			g->bufs[q][i] = gmem_alloc(&e->b.mem, LEN, LEN);
-		}
 	}
 	return 0;
 }
@@ -80,59 +65,6 @@ static void guest_free(struct guest *g)
 		if (g->region[q])
 			shared_free(g->region[q], g->size);
 	shared_free(g->running, 2 * sizeof(*g->running));
-}
-
-static int guest_write(struct guest *g, unsigned int q, unsigned int i)
-{
-	struct blk_req *r = &g->reqs[q][i];
-
-	g->generation[q][i]++;
-	pattern_fill(g->bufs[q][i], LEN, sector_of(q, i), g->generation[q][i]);
-	blk_req_usual(r, VIRTIO_BLK_T_OUT, sector_of(q, i), g->bufs[q][i], LEN);
-	CHECK_OK(blk_queue(&g->e->b, q, r, i % 2 ? RING_INDIRECT : RING_DIRECT));
-	return 0;
-}
-
-/* Takes what is used, and with @again writes anew in its place. */
-static int guest_turn(struct guest *g, bool again)
-{
-	unsigned int q, i;
-
-	for (q = 0; q < QUEUES; q++) {
-		int n = blk_collect(&g->e->b, q);
-
-		CHECK(n >= 0, "queue %u used what was not in flight", q);
-		g->ended += n;
-		for (i = 0; i < DEPTH; i++) {
-			struct blk_req *r = &g->reqs[q][i];
-
-			if (!r->done)
-				continue;
-			if (g->generation[q][i])
-				CHECK_EQ(*r->status, VIRTIO_BLK_S_OK);
-			if (again)
-				CHECK_PASS(guest_write(g, q, i));
-		}
-		ring_flush(&g->e->b.rings[q]);
-	}
-	return 0;
-}
-
-/* All that was written ends, once, and is on the store. */
-static int guest_end(struct guest *g)
-{
-	unsigned int q, i;
-
-	for (q = 0; q < QUEUES; q++) {
-		CHECK_OK(blk_drain(&g->e->b, q));
-		for (i = 0; i < DEPTH; i++) {
-			CHECK(g->reqs[q][i].done, "request %u of queue %u is lost", i, q);
-			CHECK_EQ(*g->reqs[q][i].status, VIRTIO_BLK_S_OK);
-			CHECK_PASS(env_store_check(g->e, sector_of(q, i), LEN,
-						   g->generation[q][i]));
-		}
-	}
-	return 0;
 }
 
 /* Where each queue stands is where its driver does: all that was available is used. */
@@ -211,17 +143,17 @@ static int guest_under(struct guest *g, unsigned int vmms)
 	for (i = 0; i < vmms; i++) {
 		CHECK_PASS(vmm_begin(g, &pid));
 		for (turns = prng_range(&prng, 0, 60); turns; turns--) {
-			CHECK_PASS(guest_turn(g, true));
+			CHECK_PASS(writer_turn(&g->w, true));
 			ring_wait(&g->e->b.rings[turns % QUEUES], 1);
 		}
-		CHECK_PASS(guest_turn(g, true));
+		CHECK_PASS(writer_turn(&g->w, true));
 		CHECK(proc_kill(pid), "the VMM does not end");
 		left += region_inflight(g->e, g->region[0]) + region_inflight(g->e, g->region[1]);
 	}
 	CHECK_PASS(vmm_begin(g, &pid));
-	CHECK_PASS(guest_end(g));
+	CHECK_PASS(writer_end(&g->w));
 	CHECK(proc_kill(pid), "the VMM does not end");
-	ktap_diag("%u VMMs killed, %u requests in flight then, %lu ended", i, left, g->ended);
+	ktap_diag("%u VMMs killed, %u requests in flight then, %lu ended", i, left, g->w.ended);
 	CHECK(left, "no request was in flight when its VMM was killed");
 	return 0;
 }
@@ -244,7 +176,7 @@ static int held_under(struct guest *g, bool stop)
 
 	CHECK_PASS(vmm_begin(g, &pid));
 	CHECK_PASS(held_stop(g->e));
-	CHECK_PASS(guest_turn(g, true));
+	CHECK_PASS(writer_turn(&g->w, true));
 	for (q = 0; q < QUEUES; q++) {
 		int64_t end = blk_now_ms() + BLK_HANG_LIMIT_MS;
 
@@ -264,7 +196,7 @@ static int held_under(struct guest *g, bool stop)
 	CHECK_PASS(vmm_begin(g, &pid));
 	if (stop)
 		CHECK_EQ(proc_wait(pid), 0);
-	CHECK_PASS(guest_end(g));
+	CHECK_PASS(writer_end(&g->w));
 	for (q = 0; q < QUEUES; q++)
 		CHECK_EQ(region_inflight(g->e, g->region[q]), 0);
 	if (!stop)
@@ -310,7 +242,7 @@ static int stuck_under(struct guest *g, uint32_t offset)
 	*g->stuck = false;
 	CHECK_PASS(vmm_begin(g, &pid));
 	blk_req_init(&e->b, &r);
-	blk_req_usual(&r, VIRTIO_BLK_T_IN, sector_of(0, 0), buf, LEN);
+	blk_req_usual(&r, VIRTIO_BLK_T_IN, writer_sector(0, 0), buf, LEN);
 	CHECK_OK(blk_submit(&e->b, 0, &r));
 	while (!*g->stuck)
 		CHECK(blk_now_ms() < end, "nobody wants the memory");
@@ -320,7 +252,7 @@ static int stuck_under(struct guest *g, uint32_t offset)
 	CHECK_PASS(vmm_begin(g, &pid));
 	CHECK_OK(blk_wait(&e->b, 0, &r));
 	CHECK_EQ(*r.status, VIRTIO_BLK_S_OK);
-	CHECK(pattern_check(buf, LEN, sector_of(0, 0), g->generation[0][0]) < 0,
+	CHECK(pattern_check(buf, LEN, writer_sector(0, 0), g->w.generation[0][0]) < 0,
 	      "it reads other data");
 	CHECK(proc_kill(pid), "the VMM does not end");
 	return 0;
@@ -338,8 +270,8 @@ static int vmm_killed_stuck(void *ctx)
 
 	CHECK_PASS(guest_make(&g, ctx));
 	CHECK_PASS(vmm_begin(&g, &pid));
-	CHECK_PASS(guest_turn(&g, true));
-	CHECK_PASS(guest_end(&g));
+	CHECK_PASS(writer_turn(&g.w, true));
+	CHECK_PASS(writer_end(&g.w));
 	CHECK(proc_kill(pid), "the VMM does not end");
 	for (i = 0; !res && i < sizeof(offsets) / sizeof(*offsets); i++)
 		res = stuck_under(&g, offsets[i]);

@@ -37,7 +37,7 @@ NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_pac
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
 	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
-	node_fio_loop node_nbd node_faults"
+	node_fio_loop node_nbd node_faults bridge bridge_packed bridge_file"
 SIZE_MIB=96 SLOW_MS=300
 SERIAL=pvio-test-0123456789
 
@@ -247,6 +247,31 @@ part_node_inflight_packed() {
 
 part_node_inflight_packed_order() {
 	on_held inflight --packed --in-order
+}
+
+# on_bridge ARG... - a VMM on pvio-bridge, with STORE
+on_bridge() {
+	"$HERE/bridge" --bridge "${PAYLOAD:-/payload}/pvio-bridge" --store "$STORE" --back "$BACK" \
+		--seed "$SEED" --rounds "$ROUNDS" "$@" "${ONLY[@]}"
+}
+
+# Requests are in flight for a while.
+bridge_null() {
+	store_make nulltest "$SIZE_MIB" irqmode=2 completion_nsec=300000 || return
+	STORE=/dev/nulltest BACK=/dev/nulltest
+	on_bridge "$@"
+}
+
+part_bridge() {
+	bridge_null
+}
+
+part_bridge_packed() {
+	bridge_null --packed
+}
+
+part_bridge_file() {
+	on_file ext4 on_bridge
 }
 
 # What is unmapped while the store has it.

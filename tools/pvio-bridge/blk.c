@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A disk: /dev/vhost-blk with a block device or a file behind it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <linux/pvio_vhost_blk.h>
+
+#include "lock.h"
+#include "node.h"
+#include "options.h"
+#include "say.h"
+
+/* How long a predecessor that was killed may take to let go of the disk. */
+#define WAIT_TRIES	100
+#define WAIT_US		100000
+
+static struct {
+	const struct options *o;
+	int fd;
+} blk = { .fd = -1 };
+
+static int blk_open_once(const struct options *o, bool exclusive)
+{
+	int flags = (o->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+	struct stat st;
+	int fd;
+
+	if (stat(o->path, &st))
+		return -errno;
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return -ENOTBLK;
+	/* Of a block device the kernel keeps others away: what is mounted, or a part of something. */
+	if (S_ISBLK(st.st_mode) && exclusive)
+		flags |= O_EXCL;
+	fd = open(o->path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Readers may be several, and so may those who take turns. */
+static int blk_open(const struct options *o)
+{
+	bool alone = o->share == SHARE_NO;
+	unsigned int i;
+	int err = 0;
+
+	blk.o = o;
+	for (i = 0; i < WAIT_TRIES; i++) {
+		if (blk.fd < 0)
+			blk.fd = blk_open_once(o, alone && !o->readonly);
+		err = blk.fd < 0 ? blk.fd : alone ? lock_take(blk.fd, !o->readonly) : 0;
+		if (err != -EBUSY)
+			break;
+		usleep(WAIT_US);
+	}
+	if (err)
+		say_err(err, "%s can't be opened%s", o->path,
+			err == -EBUSY ? " for this VM alone, as without --share" : "");
+	return err;
+}
+
+static int blk_attach(int node)
+{
+	struct vhost_vring_file backend = { .index = 0, .fd = blk.fd };
+	char serial[VIRTIO_BLK_ID_BYTES] = { };
+	int shared = blk.o->share == SHARE_YES, workers = blk.o->workers;
+	int err = 0;
+
+	if (blk.o->serial) {
+		memcpy(serial, blk.o->serial, strnlen(blk.o->serial, sizeof(serial)));
+		err = node_call(node, VHOST_BLK_SET_SERIAL, serial);
+	}
+	if (!err && workers)
+		err = node_call(node, VHOST_SET_NWORKERS, &workers);
+	if (!err)
+		err = node_call(node, VHOST_BLK_SET_SHARED, &shared);
+	if (!err)
+		err = node_call(node, VHOST_BLK_SET_BACKEND, &backend);
+	if (err)
+		say_err(err, "%s can't be a disk", blk.o->path);
+	return err;
+}
+
+static void blk_detach(int node)
+{
+	struct vhost_vring_file backend = { .index = 0, .fd = -1 };
+
+	node_call(node, VHOST_BLK_SET_BACKEND, &backend);
+}
+
+static void blk_reset(int node)
+{
+	uint8_t wce = 1;
+
+	node_set_config(node, offsetof(struct virtio_blk_config, wce), &wce, sizeof(wce));
+}
+
+static int blk_claim(void)
+{
+	int err = 0;
+
+	if (blk.o->share == SHARE_HANDOVER)
+		err = lock_take(blk.fd, !blk.o->readonly);
+	if (err)
+		say_err(err, "%s is in use by another VM", blk.o->path);
+	return err;
+}
+
+static void blk_release(void)
+{
+	if (blk.o->share == SHARE_HANDOVER)
+		lock_drop(blk.fd);
+}
+
+static void blk_refresh(int node)
+{
+	int err = node_call(node, VHOST_BLK_RESIZE, NULL);
+
+	if (err)
+		say_err(err, "%s can't be measured", blk.o->path);
+}
+
+static void blk_fill_config(const struct options *o, uint8_t *config, uint32_t len)
+{
+	uint16_t queues = o->queues;
+	size_t at = offsetof(struct virtio_blk_config, num_queues);
+
+	if (at + sizeof(queues) > len)
+		return;
+	config[at] = queues & 0xff;
+	config[at + 1] = queues >> 8;
+}
+
+static bool blk_may_set_config(uint32_t offset, uint32_t len)
+{
+	return offset == offsetof(struct virtio_blk_config, wce) && len == 1;
+}
+
+const struct kind kind_blk = {
+	.name = "blk",
+	.type = "block",
+	.capabilities = "\"read-only\", \"blk-file\"",
+	.node = "/dev/vhost-blk",
+	.open = blk_open,
+	.attach = blk_attach,
+	.detach = blk_detach,
+	.reset = blk_reset,
+	.claim = blk_claim,
+	.release = blk_release,
+	.refresh = blk_refresh,
+	.fill_config = blk_fill_config,
+	.may_set_config = blk_may_set_config,
+};

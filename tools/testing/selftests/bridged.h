@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* pvio-bridge as a child of the test, and a VMM that loses it and comes back. */
+#ifndef PVIO_SELFTEST_BRIDGED_H
+#define PVIO_SELFTEST_BRIDGED_H
+
+#include <sys/types.h>
+
+#include "env.h"
+#include "vhost_user.h"
+
+#define BRIDGE_QUEUES	4u
+
+/*
+ * struct bridged - a daemon
+ * @pid: it; 0: it doesn't run
+ * @socket: where it listens
+ */
+struct bridged {
+	pid_t pid;
+	char socket[64];
+};
+
+/* One on the store of @e, with up to four more arguments; NULL ends them. It listens then. */
+int bridged_start(struct bridged *d, struct env *e, const char *const *more);
+/* One that must not start: how it ends. */
+int bridged_refused(struct env *e, const char *const *more);
+/* Ends it by @sig, and waits. Returns 0 where its end was that of @sig. */
+int bridged_stop(struct bridged *d, int sig);
+/* Kills all that run, but for @but: for the end of a test that has failed. */
+void bridged_forget(const struct bridged *but);
+/* Descriptors that it has open. */
+unsigned int bridged_fds(const struct bridged *d);
+
+/*
+ * struct kept - what a VMM keeps of its connections
+ * @e: the device
+ * @fd: the in-flight memory; -1: there is none
+ * @desc: of it
+ */
+struct kept {
+	struct env *e;
+	int fd;
+	struct vhost_user_inflight desc;
+};
+
+/* Starts the open device of @e with in-flight memory. */
+int kept_start(struct kept *k, struct env *e);
+/* Connects anew to a daemon that is there again, and goes on; rings as they are. */
+int kept_again(struct kept *k);
+void kept_end(struct kept *k);
+
+/* Suites. The daemon of all tests that have none of their own listens at env's socket. */
+extern const struct ktap_suite bridge_bad_suite;
+extern const struct ktap_suite bridge_life_suite;
+extern const struct ktap_suite bridge_memory_suite;
+extern const struct ktap_suite bridge_share_suite;
+
+/* The daemon of all those tests. */
+extern struct bridged bridge_common;
+
+#endif
