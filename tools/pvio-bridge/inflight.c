@@ -19,12 +19,18 @@
 #define PAGE		4096ull
 #define ALIGN		64ull
 #define RING_NUM_MAX	32768u
+/* What the kernel's disks take. */
+#define RING_NUM_USUAL	1024u
 
-/* The format of the ring need not be known yet: room for the larger one. */
+/*
+ * The format of the ring need not be known yet: room for the larger one. Nor is it sure that no queue
+ * has more entries than the VMM says here: QEMU 10 says 128, and its queues have 1024.
+ */
 static uint64_t stride_of(unsigned int num)
 {
+	unsigned int most = num < RING_NUM_USUAL ? RING_NUM_USUAL : num;
 	uint64_t len = sizeof(struct vhost_inflight_packed) +
-		       num * sizeof(struct vhost_inflight_packed_desc);
+		       most * sizeof(struct vhost_inflight_packed_desc);
 
 	return (len + ALIGN - 1) & ~(ALIGN - 1);
 }

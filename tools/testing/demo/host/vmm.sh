@@ -132,11 +132,11 @@ word() {
 	sed -nE "s/(^|.* )$1=([^ ]*).*/\2/p" <<<"$2"
 }
 
-# clean_up - after a failure: no VM, no device, no disk, no mapping
+# clean_up - after a failure: no VM, no daemon, no device, no disk, no mapping
 clean_up() {
 	local pid name
 
-	for pid in $(pgrep -x qemu-system-x86); do
+	for pid in $(pgrep -x 'qemu-system-x86|pvio-bridge'); do
 		kill -KILL "$pid"
 	done
 	for name in "$DISKS"/*/; do
