@@ -22,10 +22,10 @@ help:
 	@echo 'make modules [KVER=release | KDIR=dir]  build for a kernel, into build/<release>/'
 	@echo '     ... KUNIT=1                        and the tests that run in a kernel with KUnit'
 	@echo 'make modules_install [KVER=...]         install them for that kernel'
-	@echo 'make tools                              build the command pvioctl, into build/pvioctl/'
-	@echo '     ... STATIC=1                       so that it needs no libmnl where it runs'
-	@echo 'make tools_install [PREFIX=/usr/local]  install it in PREFIX/sbin, and what programs need to'
-	@echo '                                        do as it does: the headers in PREFIX/include/linux,'
+	@echo 'make tools                              build pvioctl and pvio-bridge, into build/<name>/'
+	@echo '     ... STATIC=1                       so that they need no libraries where they run'
+	@echo 'make tools_install [PREFIX=/usr/local]  install them in PREFIX/sbin, and what programs need to'
+	@echo '                                        do as they do: the headers in PREFIX/include/linux,'
 	@echo '                                        pvio.yaml in PREFIX/share/pvio'
 	@echo '     ... DESTDIR=dir                    below another root, for packages'
 	@echo 'make clean                              remove build/'
@@ -59,12 +59,15 @@ modules_install: modules
 		modules_install
 	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(RELEASE)
 
-tools tools_install: TOOLS_OUT = $(CURDIR)/build/pvioctl
+TOOLS := pvioctl pvio-bridge
+
 tools:
-	+@$(MAKE) --no-print-directory -C tools/pvioctl O=$(TOOLS_OUT)
+	+@set -e; for tool in $(TOOLS); do $(MAKE) --no-print-directory -C tools/$$tool \
+		O=$(CURDIR)/build/$$tool; done
 
 tools_install:
-	+@$(MAKE) --no-print-directory -C tools/pvioctl O=$(TOOLS_OUT) install
+	+@set -e; for tool in $(TOOLS); do $(MAKE) --no-print-directory -C tools/$$tool \
+		O=$(CURDIR)/build/$$tool install; done
 
 clean:
 	rm -rf build

@@ -32,7 +32,9 @@ static int blk_open_once(const struct options *o, bool exclusive)
 		return -errno;
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return -ENOTBLK;
-	/* Of a block device the kernel keeps others away: what is mounted, or a part of something. */
+	/*
+	 * Of a block device the kernel keeps others away: what is mounted, or a part of something.
+	 */
 	if (S_ISBLK(st.st_mode) && exclusive)
 		flags |= O_EXCL;
 	fd = open(o->path, flags);

@@ -23,8 +23,8 @@
 #define RING_NUM_USUAL	1024u
 
 /*
- * The format of the ring need not be known yet: room for the larger one. Nor is it sure that no queue
- * has more entries than the VMM says here: QEMU 10 says 128, and its queues have 1024.
+ * The format of the ring need not be known yet: room for the larger one. Nor is it sure that no
+ * queue has more entries than the VMM says here: QEMU 10 says 128, and its queues have 1024.
  */
 static uint64_t stride_of(unsigned int num)
 {

@@ -5,8 +5,8 @@
 #include "session.h"
 
 /*
- * VHOST_USER_GET_INFLIGHT_FD: makes the memory, for the VMM to keep. Returns its descriptor, which is
- * the caller's, or a negative errno, and has said why.
+ * VHOST_USER_GET_INFLIGHT_FD: makes the memory, for the VMM to keep. Returns its descriptor, which
+ * is the caller's, or a negative errno, and has said why.
  */
 int inflight_make(struct session *s, struct vhost_user_inflight *desc);
 

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
- * Locks the file or device behind @fd against everybody who uses it in another way: those who write,
- * and where @write is set those who read. They are advisory, and the same that QEMU takes on images.
- * Returns 0, -EBUSY where somebody has one, or another negative errno. Closing @fd, and every copy
- * of it, unlocks.
+ * Locks the file or device behind @fd against everybody who uses it in another way: those who
+ * write, and where @write is set those who read. They are advisory, and the same that QEMU takes on
+ * images. Returns 0, -EBUSY where somebody has one, or another negative errno. Closing @fd, and
+ * every copy of it, unlocks.
  */
 int lock_take(int fd, bool write);
 

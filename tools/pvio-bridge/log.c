@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The log of dirty pages. The kernel sets bits wherever this process says that the log is, so it must
- * not be shorter than what is logged: behind it is other memory of this process.
+ * The log of dirty pages. The kernel sets bits wherever this process says that the log is, so it
+ * must not be shorter than what is logged: behind it is other memory of this process.
  */
 #include <errno.h>
 #include <sys/mman.h>

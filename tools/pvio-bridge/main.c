@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pvio-bridge: a device of the kernel for a VMM that speaks vhost-user. This process maps the VMM's memory
- * and tells the kernel where it is; the kernel's threads, which are threads of this process, do the
- * rest.
+ * pvio-bridge: a device of the kernel for a VMM that speaks vhost-user. This process maps the VMM's
+ * memory and tells the kernel where it is; the kernel's threads, which are threads of this process,
+ * do the rest.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #define PVIO_BRIDGE_MEMORY_H
 
 /*
- * The VMM's memory, mapped into this process for the kernel to use. Nothing here reads or writes it:
- * who takes it away harms nobody else.
+ * The VMM's memory, mapped into this process for the kernel to use. Nothing here reads or writes
+ * it: who takes it away harms nobody else.
  */
 
 #include <stdbool.h>

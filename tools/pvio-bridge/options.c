@@ -68,7 +68,8 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static unsigned int number(const char *what, const char *text, unsigned int min, unsigned int max)
+static unsigned int number_of(const char *what, const char *text, unsigned int min,
+			      unsigned int max)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -131,7 +132,7 @@ static void parse_option(struct options *o, int opt)
 		o->socket_path = optarg;
 		break;
 	case OPT_FD:
-		o->socket_fd = number("fd", optarg, 0, 1 << 20);
+		o->socket_fd = number_of("fd", optarg, 0, 1 << 20);
 		break;
 	case OPT_SOCKET_GROUP:
 		o->socket_group = optarg;
@@ -143,10 +144,10 @@ static void parse_option(struct options *o, int opt)
 		o->node = optarg;
 		break;
 	case OPT_QUEUES:
-		o->queues = number("queues", optarg, 1, QUEUES_MAX);
+		o->queues = number_of("queues", optarg, 1, QUEUES_MAX);
 		break;
 	case OPT_WORKERS:
-		o->workers = number("workers", optarg, 1, QUEUES_MAX);
+		o->workers = number_of("workers", optarg, 1, QUEUES_MAX);
 		break;
 	case OPT_NO_SANDBOX:
 		o->sandbox = false;

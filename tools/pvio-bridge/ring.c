@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues. The kernel hears of one when it is complete: a VMM may say things in any order, and some of
- * them mean something only by others.
+ * Queues. The kernel hears of one when it is complete: a VMM may say things in any order, and some
+ * of them mean something only by others.
  */
 #include <errno.h>
 #include <string.h>
@@ -46,8 +46,8 @@ static bool any_runs(const struct session *s)
 }
 
 /*
- * With an IOTLB they are the device's addresses, and it leads to where they are; otherwise the VMM's.
- * Of each area the first byte decides, and its end is in the same region or nowhere.
+ * With an IOTLB they are the device's addresses, and it leads to where they are; otherwise the
+ * VMM's. Of each area the first byte decides, and its end is in the same region or nowhere.
  */
 static int translate_addr(const struct session *s, const struct ring *r,
 			  struct vhost_vring_addr *a)

@@ -18,9 +18,6 @@
 
 #define FEATURE(name)	(1ull << VHOST_USER_PROTOCOL_F_##name)
 
-/* The device may have more; what is on an IOTLB is not forwarded. */
-#define NOT_OFFERED	(1ull << VIRTIO_F_ACCESS_PLATFORM)
-
 static const uint64_t protocol_offered =
 	FEATURE(MQ) | FEATURE(LOG_SHMFD) | FEATURE(REPLY_ACK) | FEATURE(BACKEND_REQ) |
 	FEATURE(CONFIG) | FEATURE(INFLIGHT_SHMFD) | FEATURE(RESET_DEVICE) |
@@ -255,77 +252,130 @@ static int get_status(struct session *s, struct message *m)
 /*
  * struct request - what a message has to look like
  * @name: without VHOST_USER_
- * @min: bytes of payload, and @max
- * @fds: descriptors, FDS_ANY: the handler looks
+ * @size: bytes of payload
+ * @least: 0: as many; otherwise they may be less, down to these; FROM_NOTHING: or none
+ * @fds: descriptors; FDS_ANY: the handler looks
  * @answers: bytes of the answer, ANSWERS_SAME: as many as were asked; 0: none but success
  * @needs: feature of the protocol that has to be agreed on
  * @fn: returns 0 or a negative errno, and has said why
  */
 struct request {
 	const char *name;
-	unsigned int min;
-	unsigned int max;
+	unsigned int size;
+	unsigned int least;
 	unsigned int fds;
 	unsigned int answers;
 	uint64_t needs;
 	int (*fn)(struct session *s, struct message *m);
 };
 
+#define FROM_NOTHING	~0u
 #define FDS_ANY		~0u
 #define ANSWERS_SAME	~0u
-#define U64		8, 8
-#define STATE		8, 8
-#define SLOT		sizeof(struct vhost_user_slot), sizeof(struct vhost_user_slot)
-#define CONFIG		VHOST_USER_CONFIG_HEAD, sizeof(struct vhost_user_config)
-#define INFLIGHT	VHOST_USER_INFLIGHT_SIZE, sizeof(struct vhost_user_inflight)
-#define ADDR		sizeof(struct vhost_vring_addr), sizeof(struct vhost_vring_addr)
-#define LOG		sizeof(struct vhost_user_log), sizeof(struct vhost_user_log)
+#define PAYLOAD(field)	sizeof(((union vhost_user_payload *)NULL)->field)
 
 static const struct request requests[VHOST_USER_REQUESTS] = {
-	[VHOST_USER_GET_FEATURES] = { "GET_FEATURES", 0, 0, 0, 8, 0, get_features },
-	[VHOST_USER_SET_FEATURES] = { "SET_FEATURES", U64, 0, 0, 0, set_features },
-	[VHOST_USER_SET_OWNER] = { "SET_OWNER", 0, 0, 0, 0, 0, nothing },
-	[VHOST_USER_RESET_OWNER] = { "RESET_OWNER", 0, 8, 0, 0, 0, nothing },
-	[VHOST_USER_SET_MEM_TABLE] = { "SET_MEM_TABLE", 8, sizeof(struct vhost_user_table),
-				       FDS_ANY, 0, 0, set_mem_table },
-	[VHOST_USER_SET_LOG_BASE] = { "SET_LOG_BASE", LOG, 1, 8, FEATURE(LOG_SHMFD),
-				      set_log_base },
-	[VHOST_USER_SET_LOG_FD] = { "SET_LOG_FD", 0, 8, 1, 0, 0, set_log_fd },
-	[VHOST_USER_SET_VRING_NUM] = { "SET_VRING_NUM", STATE, 0, 0, 0, ring_set_num },
-	[VHOST_USER_SET_VRING_ADDR] = { "SET_VRING_ADDR", ADDR, 0, 0, 0, ring_set_addr },
-	[VHOST_USER_SET_VRING_BASE] = { "SET_VRING_BASE", STATE, 0, 0, 0, ring_set_base },
-	[VHOST_USER_GET_VRING_BASE] = { "GET_VRING_BASE", STATE, 0, 8, 0, ring_get_base },
-	[VHOST_USER_SET_VRING_KICK] = { "SET_VRING_KICK", U64, FDS_ANY, 0, 0, ring_set_kick },
-	[VHOST_USER_SET_VRING_CALL] = { "SET_VRING_CALL", U64, FDS_ANY, 0, 0, ring_set_call },
-	[VHOST_USER_SET_VRING_ERR] = { "SET_VRING_ERR", U64, FDS_ANY, 0, 0, ring_set_err },
-	[VHOST_USER_GET_PROTOCOL_FEATURES] = { "GET_PROTOCOL_FEATURES", 0, 0, 0, 8, 0,
-					       get_protocol_features },
-	[VHOST_USER_SET_PROTOCOL_FEATURES] = { "SET_PROTOCOL_FEATURES", U64, 0, 0, 0,
-					       set_protocol_features },
-	[VHOST_USER_GET_QUEUE_NUM] = { "GET_QUEUE_NUM", 0, 0, 0, 8, FEATURE(MQ),
-				       get_queue_num },
-	[VHOST_USER_SET_VRING_ENABLE] = { "SET_VRING_ENABLE", STATE, 0, 0, 0, ring_enable },
-	[VHOST_USER_SET_BACKEND_REQ_FD] = { "SET_BACKEND_REQ_FD", 0, 8, 1, 0,
-					    FEATURE(BACKEND_REQ), set_backend_req_fd },
-	[VHOST_USER_GET_CONFIG] = { "GET_CONFIG", CONFIG, 0, ANSWERS_SAME, FEATURE(CONFIG),
-				    get_config },
-	[VHOST_USER_SET_CONFIG] = { "SET_CONFIG", CONFIG, 0, 0, FEATURE(CONFIG), set_config },
-	[VHOST_USER_GET_INFLIGHT_FD] = { "GET_INFLIGHT_FD", INFLIGHT, 0, ANSWERS_SAME,
-					 FEATURE(INFLIGHT_SHMFD), get_inflight_fd },
-	[VHOST_USER_SET_INFLIGHT_FD] = { "SET_INFLIGHT_FD", INFLIGHT, 1, 0,
-					 FEATURE(INFLIGHT_SHMFD), set_inflight_fd },
-	[VHOST_USER_RESET_DEVICE] = { "RESET_DEVICE", 0, 0, 0, 0, FEATURE(RESET_DEVICE),
-				      reset_device },
-	[VHOST_USER_GET_MAX_MEM_SLOTS] = { "GET_MAX_MEM_SLOTS", 0, 0, 0, 8,
-					   FEATURE(CONFIGURE_MEM_SLOTS), get_max_mem_slots },
-	[VHOST_USER_ADD_MEM_REG] = { "ADD_MEM_REG", SLOT, 1, 0, FEATURE(CONFIGURE_MEM_SLOTS),
-				     add_mem_reg },
+	[VHOST_USER_GET_FEATURES] = {
+		"GET_FEATURES", 0, 0, 0, PAYLOAD(u64), 0, get_features
+	},
+	[VHOST_USER_SET_FEATURES] = {
+		"SET_FEATURES", PAYLOAD(u64), 0, 0, 0, 0, set_features
+	},
+	[VHOST_USER_SET_OWNER] = {
+		"SET_OWNER", 0, 0, 0, 0, 0, nothing
+	},
+	[VHOST_USER_RESET_OWNER] = {
+		"RESET_OWNER", 8, FROM_NOTHING, 0, 0, 0, nothing
+	},
+	[VHOST_USER_SET_MEM_TABLE] = {
+		"SET_MEM_TABLE", PAYLOAD(table), 8, FDS_ANY, 0, 0, set_mem_table
+	},
+	[VHOST_USER_SET_LOG_BASE] = {
+		"SET_LOG_BASE", PAYLOAD(log), 0, 1, PAYLOAD(u64), FEATURE(LOG_SHMFD), set_log_base
+	},
+	[VHOST_USER_SET_LOG_FD] = {
+		"SET_LOG_FD", 8, FROM_NOTHING, 1, 0, 0, set_log_fd
+	},
+	[VHOST_USER_SET_VRING_NUM] = {
+		"SET_VRING_NUM", PAYLOAD(state), 0, 0, 0, 0, ring_set_num
+	},
+	[VHOST_USER_SET_VRING_ADDR] = {
+		"SET_VRING_ADDR", PAYLOAD(addr), 0, 0, 0, 0, ring_set_addr
+	},
+	[VHOST_USER_SET_VRING_BASE] = {
+		"SET_VRING_BASE", PAYLOAD(state), 0, 0, 0, 0, ring_set_base
+	},
+	[VHOST_USER_GET_VRING_BASE] = {
+		"GET_VRING_BASE", PAYLOAD(state), 0, 0, PAYLOAD(state), 0, ring_get_base
+	},
+	[VHOST_USER_SET_VRING_KICK] = {
+		"SET_VRING_KICK", PAYLOAD(u64), 0, FDS_ANY, 0, 0, ring_set_kick
+	},
+	[VHOST_USER_SET_VRING_CALL] = {
+		"SET_VRING_CALL", PAYLOAD(u64), 0, FDS_ANY, 0, 0, ring_set_call
+	},
+	[VHOST_USER_SET_VRING_ERR] = {
+		"SET_VRING_ERR", PAYLOAD(u64), 0, FDS_ANY, 0, 0, ring_set_err
+	},
+	[VHOST_USER_GET_PROTOCOL_FEATURES] = {
+		"GET_PROTOCOL_FEATURES", 0, 0, 0, PAYLOAD(u64), 0, get_protocol_features
+	},
+	[VHOST_USER_SET_PROTOCOL_FEATURES] = {
+		"SET_PROTOCOL_FEATURES", PAYLOAD(u64), 0, 0, 0, 0, set_protocol_features
+	},
+	[VHOST_USER_GET_QUEUE_NUM] = {
+		"GET_QUEUE_NUM", 0, 0, 0, PAYLOAD(u64), FEATURE(MQ), get_queue_num
+	},
+	[VHOST_USER_SET_VRING_ENABLE] = {
+		"SET_VRING_ENABLE", PAYLOAD(state), 0, 0, 0, 0, ring_enable
+	},
+	[VHOST_USER_SET_BACKEND_REQ_FD] = {
+		"SET_BACKEND_REQ_FD", 8, FROM_NOTHING, 1, 0, FEATURE(BACKEND_REQ), set_backend_req_fd
+	},
+	[VHOST_USER_GET_CONFIG] = {
+		"GET_CONFIG", PAYLOAD(config), VHOST_USER_CONFIG_HEAD, 0, ANSWERS_SAME,
+		FEATURE(CONFIG), get_config
+	},
+	[VHOST_USER_SET_CONFIG] = {
+		"SET_CONFIG", PAYLOAD(config), VHOST_USER_CONFIG_HEAD, 0, 0, FEATURE(CONFIG), set_config
+	},
+	[VHOST_USER_GET_INFLIGHT_FD] = {
+		"GET_INFLIGHT_FD", PAYLOAD(inflight), VHOST_USER_INFLIGHT_SIZE, 0, ANSWERS_SAME,
+		FEATURE(INFLIGHT_SHMFD), get_inflight_fd
+	},
+	[VHOST_USER_SET_INFLIGHT_FD] = {
+		"SET_INFLIGHT_FD", PAYLOAD(inflight), VHOST_USER_INFLIGHT_SIZE, 1, 0,
+		FEATURE(INFLIGHT_SHMFD), set_inflight_fd
+	},
+	[VHOST_USER_RESET_DEVICE] = {
+		"RESET_DEVICE", 0, 0, 0, 0, FEATURE(RESET_DEVICE), reset_device
+	},
+	[VHOST_USER_GET_MAX_MEM_SLOTS] = {
+		"GET_MAX_MEM_SLOTS", 0, 0, 0, PAYLOAD(u64), FEATURE(CONFIGURE_MEM_SLOTS), get_max_mem_slots
+	},
+	[VHOST_USER_ADD_MEM_REG] = {
+		"ADD_MEM_REG", PAYLOAD(slot), 0, 1, 0, FEATURE(CONFIGURE_MEM_SLOTS), add_mem_reg
+	},
 	/* Some send a descriptor along: it is closed. */
-	[VHOST_USER_REM_MEM_REG] = { "REM_MEM_REG", SLOT, FDS_ANY, 0,
-				     FEATURE(CONFIGURE_MEM_SLOTS), rem_mem_reg },
-	[VHOST_USER_SET_STATUS] = { "SET_STATUS", U64, 0, 0, FEATURE(STATUS), set_status },
-	[VHOST_USER_GET_STATUS] = { "GET_STATUS", 0, 0, 0, 8, FEATURE(STATUS), get_status },
+	[VHOST_USER_REM_MEM_REG] = {
+		"REM_MEM_REG", PAYLOAD(slot), 0, FDS_ANY, 0, FEATURE(CONFIGURE_MEM_SLOTS), rem_mem_reg
+	},
+	[VHOST_USER_SET_STATUS] = {
+		"SET_STATUS", PAYLOAD(u64), 0, 0, 0, FEATURE(STATUS), set_status
+	},
+	[VHOST_USER_GET_STATUS] = {
+		"GET_STATUS", 0, 0, 0, PAYLOAD(u64), FEATURE(STATUS), get_status
+	},
 };
+
+static bool size_fits(const struct request *r, uint32_t size)
+{
+	if (size == r->size)
+		return true;
+	if (!r->least || size > r->size)
+		return false;
+	return r->least == FROM_NOTHING || size >= r->least;
+}
 
 static const struct request *request_of(const struct session *s, const struct message *m)
 {
@@ -337,7 +387,7 @@ static const struct request *request_of(const struct session *s, const struct me
 		say("message %u has flags 0x%x", m->head.request, m->head.flags);
 	else if (!r || !r->fn)
 		say("message %u is not known", m->head.request);
-	else if (m->head.size < r->min || m->head.size > r->max)
+	else if (!size_fits(r, m->head.size))
 		say("%s comes with %u bytes", r->name, m->head.size);
 	else if (r->fds != FDS_ANY && m->nfds != r->fds)
 		say("%s comes with %u descriptors", r->name, m->nfds);
@@ -448,7 +498,8 @@ static int session_attach(struct session *s)
 		err = node_get_features(s->node, &s->offered);
 	if (err)
 		say_err(err, "%s can't be asked", s->options->node);
-	s->offered &= ~NOT_OFFERED;
+	/* What is on an IOTLB is not forwarded. */
+	s->offered &= ~(1ull << VIRTIO_F_ACCESS_PLATFORM);
 	return err;
 }
 

@@ -101,7 +101,9 @@ int session_init(struct session *s, const struct options *o, const struct kind *
 /* A VMM has come, by @sock. Returns likewise; without success there is none. */
 int session_begin(struct session *s, int sock);
 
-/* Reads what it sends, and does what it says. Ends the session when it has ended, or broken a rule. */
+/*
+ * Reads what it sends, and does what it says. Ends the session when it has ended, or broken a rule.
+ */
 void session_receive(struct session *s);
 
 /* What is in flight is completed, and the VMM let go. */

@@ -7,8 +7,8 @@
 struct options;
 
 /*
- * The socket that the options name, or that systemd handed over. @listens tells whether VMMs connect
- * to it, or one has. Returns its descriptor or a negative errno, and has said why.
+ * The socket that the options name, or that systemd handed over. @listens tells whether VMMs
+ * connect to it, or one has. Returns its descriptor or a negative errno, and has said why.
  */
 int socket_get(const struct options *o, bool *listens);
 

@@ -81,10 +81,9 @@ make_pvioctl() {
 		STATIC="$static"
 }
 
-# make_bridge [VARIABLE=VALUE]... - in build/check-bridge, likewise
+# make_bridge - in build/check-bridge, likewise
 make_bridge() {
-	builder make -C "$TOP_DIR/tools/pvio-bridge" O="$TOP_DIR/build/check-bridge" WERROR=1 \
-		STATIC=1 "$@"
+	builder make -C "$TOP_DIR/tools/pvio-bridge" O="$TOP_DIR/build/check-bridge" WERROR=1 STATIC=1
 }
 
 # stage_payload DIR BUILT - what the virtual host gets: the modules that were

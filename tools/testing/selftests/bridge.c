@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pvio-bridge: a VMM that is the test, the daemon, and the kernel's disk behind it. One daemon serves
- * most tests, one after the other.
+ * pvio-bridge: a VMM that is the test, the daemon, and the kernel's disk behind it. One daemon
+ * serves most tests, one after the other.
  */
 #include <signal.h>
 

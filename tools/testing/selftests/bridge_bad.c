@@ -48,7 +48,6 @@ struct bad {
 	enum end end;
 	enum with with;
 	union vhost_user_payload p;
-	uint32_t flags;
 };
 
 #define STATE(index_, num_)	{ .state = { index_, num_ } }
@@ -59,92 +58,92 @@ struct bad {
 #define SIZE(field)		sizeof(((union vhost_user_payload *)0)->field)
 #define TABLE_SIZE		(8 + sizeof(struct vhost_user_region))
 
-#define BAD(what_, request_, size_, end_, ...)				\
-	{ .what = what_, .request = request_, .size = size_, .end = end_, __VA_ARGS__ }
+#define NOTHING			NUMBER(0)
+#define ADDR_FLAGS(value)	{ .addr = { .flags = value } }
+#define REGIONS(n)		{ .table = { .nregions = n } }
+#define SLOT			{ .slot = { .region = { 0, 4096, 0, 0 } } }
+#define CONFIG(offset_, size_)	{ .config = { .offset = offset_, .size = size_ } }
 
 static const struct bad bads[] = {
-	BAD("no message", 0, 0, DROPPED),
-	BAD("unknown message", 41, 0, DROPPED),
-	BAD("a number that is none", ~0u, 0, DROPPED),
-	BAD("postcopy", 28, 0, DROPPED),
-	BAD("endless", VHOST_USER_SET_FEATURES, ~0u, DROPPED),
-	BAD("too long", VHOST_USER_SET_FEATURES, 16, DROPPED),
-	BAD("too short", VHOST_USER_SET_FEATURES, 4, DROPPED),
-	BAD("nothing to set", VHOST_USER_SET_VRING_NUM, 0, DROPPED),
-	BAD("version", VHOST_USER_GET_FEATURES, 0, DROPPED, .flags = 2),
-	BAD("an answer", VHOST_USER_GET_FEATURES, 0, DROPPED,
-	  .flags = VHOST_USER_VERSION | VHOST_USER_REPLY),
-	BAD("a descriptor too many", VHOST_USER_SET_FEATURES, 8, DROPPED, .with = EVENT),
-	BAD("eight too many", VHOST_USER_GET_FEATURES, 0, DROPPED, .with = EIGHT),
-	BAD("a descriptor too few", VHOST_USER_ADD_MEM_REG, SIZE(slot), DROPPED),
-	BAD("features", VHOST_USER_SET_FEATURES, 8, REFUSED, .p = NUMBER(~0ull)),
-	BAD("IOTLB", VHOST_USER_SET_FEATURES, 8, REFUSED,
-	  .p = NUMBER(BIT(VIRTIO_F_ACCESS_PLATFORM))),
-	BAD("protocol", VHOST_USER_SET_PROTOCOL_FEATURES, 8, REFUSED, .p = NUMBER(BIT(40))),
-	BAD("queue", VHOST_USER_SET_VRING_NUM, 8, REFUSED, .p = STATE(BRIDGE_QUEUES, 64)),
-	BAD("last queue", VHOST_USER_SET_VRING_BASE, 8, REFUSED, .p = STATE(~0u, 0)),
-	BAD("stopped queue", VHOST_USER_GET_VRING_BASE, 8, DROPPED, .p = STATE(64, 0)),
-	BAD("no entries", VHOST_USER_SET_VRING_NUM, 8, REFUSED, .p = STATE(0, 0)),
-	BAD("entries", VHOST_USER_SET_VRING_NUM, 8, REFUSED, .p = STATE(0, 32769)),
-	BAD("enable", VHOST_USER_SET_VRING_ENABLE, 8, REFUSED, .p = STATE(0, 2)),
-	BAD("flags", VHOST_USER_SET_VRING_ADDR, SIZE(addr), REFUSED, .p = { .addr = { .flags = 2 } }),
-	BAD("polling", VHOST_USER_SET_VRING_KICK, 8, REFUSED, .p = NUMBER(VHOST_USER_VRING_NOFD)),
-	BAD("no event, and one", VHOST_USER_SET_VRING_KICK, 8, REFUSED, .with = EVENT,
-	  .p = NUMBER(VHOST_USER_VRING_NOFD)),
-	BAD("event without one", VHOST_USER_SET_VRING_CALL, 8, REFUSED),
-	BAD("two events", VHOST_USER_SET_VRING_CALL, 8, REFUSED, .with = EIGHT),
-	BAD("event of no queue", VHOST_USER_SET_VRING_CALL, 8, REFUSED, .with = EVENT, .p = NUMBER(255)),
-	BAD("flags of an event", VHOST_USER_SET_VRING_ERR, 8, REFUSED, .with = EVENT, .p = NUMBER(0x200)),
-	BAD("a pipe for kicks", VHOST_USER_SET_VRING_KICK, 8, REFUSED, .with = PIPE),
-	BAD("memory for calls", VHOST_USER_SET_VRING_CALL, 8, REFUSED, .with = MEMFD),
-	BAD("a pipe for the log's event", VHOST_USER_SET_LOG_FD, 0, REFUSED, .with = PIPE),
-	BAD("regions", VHOST_USER_SET_MEM_TABLE, SIZE(table), REFUSED, .with = EIGHT,
-	  .p = { .table = { .nregions = 9 } }),
-	BAD("a million regions", VHOST_USER_SET_MEM_TABLE, 8, REFUSED, .with = MEMFD,
-	  .p = { .table = { .nregions = 1000000 } }),
-	BAD("region that isn't sent", VHOST_USER_SET_MEM_TABLE, 8, REFUSED, .with = MEMFD, .p = REGION(0, 4096)),
-	BAD("empty region", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD, .p = REGION(0, 0)),
-	BAD("region behind the file", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD,
-	  .p = REGION(0, 4096, 0, 1 << 20)),
-	BAD("region longer than the file", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD,
-	  .p = REGION(0, 2 << 20, 0, 0)),
-	BAD("region around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD,
-	  .p = REGION(~0ull - 4095, 8192, 0, 0)),
-	BAD("addresses around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD,
-	  .p = REGION(0, 8192, ~0ull - 4095, 0)),
-	BAD("offset around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = MEMFD,
-	  .p = REGION(0, 8192, 0, ~0ull - 4095)),
-	BAD("endless region of a device", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = NULLDEV,
-	  .p = REGION(0, ~0ull - 4096, 0, 0)),
-	BAD("events as memory", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED, .with = EVENT, .p = REGION(0, 4096)),
-	BAD("slot of an event", VHOST_USER_ADD_MEM_REG, SIZE(slot), REFUSED, .with = EVENT,
-	  .p = { .slot = { .region = { 0, 4096 } } }),
-	BAD("slot that isn't there", VHOST_USER_REM_MEM_REG, SIZE(slot), REFUSED,
-	  .p = { .slot = { .region = { 0, 4096 } } }),
-	BAD("log behind the file", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, .with = MEMFD, .p = LOG(4096, 1 << 20)),
-	BAD("endless log", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, .with = MEMFD, .p = LOG(~0ull, 0)),
-	BAD("log of an event", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, .with = EVENT, .p = LOG(4096, 0)),
-	BAD("empty log", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, .with = MEMFD, .p = LOG(0, 0)),
-	BAD("in-flight memory of too many", VHOST_USER_GET_INFLIGHT_FD, SIZE(inflight), DROPPED,
-	  .p = INFLIGHT(0, 0, BRIDGE_QUEUES + 1, 64)),
-	BAD("in-flight memory of none", VHOST_USER_GET_INFLIGHT_FD, SIZE(inflight), DROPPED,
-	  .p = INFLIGHT(0, 0, 0, 64)),
-	BAD("in-flight memory of no entries", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, .with = MEMFD,
-	  .p = INFLIGHT(4096, 0, 1, 0)),
-	BAD("in-flight memory beyond", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, .with = MEMFD,
-	  .p = INFLIGHT(4096, 1 << 20, 1, 64)),
-	BAD("in-flight memory around the end", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, .with = MEMFD,
-	  .p = INFLIGHT(8192, ~0ull - 4095, 1, 64)),
-	BAD("in-flight memory, misaligned", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, .with = MEMFD,
-	  .p = INFLIGHT(4096, 4, 1, 64)),
-	BAD("in-flight memory of an event", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, .with = EVENT,
-	  .p = INFLIGHT(4096, 0, 1, 64)),
-	BAD("configuration to be read beyond", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED,
-	  .p = { .config = { 252, 8 } }),
-	BAD("configuration of another length", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED,
-	  .p = { .config = { 0, 4 } }),
-	BAD("capacity", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED, .p = { .config = { 0, 8 } }),
-	BAD("status", VHOST_USER_SET_STATUS, 8, REFUSED, .p = NUMBER(256)),
+	{ "no message", 0, 0, DROPPED, NONE, NOTHING },
+	{ "unknown message", 41, 0, DROPPED, NONE, NOTHING },
+	{ "a number that is none", ~0u, 0, DROPPED, NONE, NOTHING },
+	{ "postcopy", 28, 0, DROPPED, NONE, NOTHING },
+	{ "endless", VHOST_USER_SET_FEATURES, ~0u, DROPPED, NONE, NOTHING },
+	{ "too long", VHOST_USER_SET_FEATURES, 16, DROPPED, NONE, NOTHING },
+	{ "too short", VHOST_USER_SET_FEATURES, 4, DROPPED, NONE, NOTHING },
+	{ "nothing to set", VHOST_USER_SET_VRING_NUM, 0, DROPPED, NONE, NOTHING },
+	{ "a descriptor too many", VHOST_USER_SET_FEATURES, 8, DROPPED, EVENT, NOTHING },
+	{ "eight too many", VHOST_USER_GET_FEATURES, 0, DROPPED, EIGHT, NOTHING },
+	{ "a descriptor too few", VHOST_USER_ADD_MEM_REG, SIZE(slot), DROPPED, NONE, NOTHING },
+	{ "features", VHOST_USER_SET_FEATURES, 8, REFUSED, NONE, NUMBER(~0ull) },
+	{ "IOTLB", VHOST_USER_SET_FEATURES, 8, REFUSED,
+	  NONE, NUMBER(BIT(VIRTIO_F_ACCESS_PLATFORM)) },
+	{ "protocol", VHOST_USER_SET_PROTOCOL_FEATURES, 8, REFUSED, NONE, NUMBER(BIT(40)) },
+	{ "queue", VHOST_USER_SET_VRING_NUM, 8, REFUSED, NONE, STATE(BRIDGE_QUEUES, 64) },
+	{ "last queue", VHOST_USER_SET_VRING_BASE, 8, REFUSED, NONE, STATE(~0u, 0) },
+	{ "stopped queue", VHOST_USER_GET_VRING_BASE, 8, DROPPED, NONE, STATE(64, 0) },
+	{ "no entries", VHOST_USER_SET_VRING_NUM, 8, REFUSED, NONE, STATE(0, 0) },
+	{ "entries", VHOST_USER_SET_VRING_NUM, 8, REFUSED, NONE, STATE(0, 32769) },
+	{ "enable", VHOST_USER_SET_VRING_ENABLE, 8, REFUSED, NONE, STATE(0, 2) },
+	{ "flags", VHOST_USER_SET_VRING_ADDR, SIZE(addr), REFUSED, NONE, ADDR_FLAGS(2) },
+	{ "polling", VHOST_USER_SET_VRING_KICK, 8, REFUSED, NONE, NUMBER(VHOST_USER_VRING_NOFD) },
+	{ "no event, and one", VHOST_USER_SET_VRING_KICK, 8, REFUSED,
+	  EVENT, NUMBER(VHOST_USER_VRING_NOFD) },
+	{ "event without one", VHOST_USER_SET_VRING_CALL, 8, REFUSED, NONE, NOTHING },
+	{ "two events", VHOST_USER_SET_VRING_CALL, 8, REFUSED, EIGHT, NOTHING },
+	{ "event of no queue", VHOST_USER_SET_VRING_CALL, 8, REFUSED, EVENT, NUMBER(255) },
+	{ "flags of an event", VHOST_USER_SET_VRING_ERR, 8, REFUSED, EVENT, NUMBER(0x200) },
+	{ "a pipe for kicks", VHOST_USER_SET_VRING_KICK, 8, REFUSED, PIPE, NOTHING },
+	{ "memory for calls", VHOST_USER_SET_VRING_CALL, 8, REFUSED, MEMFD, NOTHING },
+	{ "a pipe for the log's event", VHOST_USER_SET_LOG_FD, 0, REFUSED, PIPE, NOTHING },
+	{ "regions", VHOST_USER_SET_MEM_TABLE, SIZE(table), REFUSED, EIGHT, REGIONS(9) },
+	{ "a million regions", VHOST_USER_SET_MEM_TABLE, 8, REFUSED, MEMFD, REGIONS(1000000) },
+	{ "region that isn't sent", VHOST_USER_SET_MEM_TABLE, 8, REFUSED,
+	  MEMFD, REGION(0, 4096, 0, 0) },
+	{ "empty region", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(0, 0, 0, 0) },
+	{ "region behind the file", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(0, 4096, 0, 1 << 20) },
+	{ "region longer than the file", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(0, 2 << 20, 0, 0) },
+	{ "region around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(~0ull - 4095, 8192, 0, 0) },
+	{ "addresses around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(0, 8192, ~0ull - 4095, 0) },
+	{ "offset around the end", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  MEMFD, REGION(0, 8192, 0, ~0ull - 4095) },
+	{ "endless region of a device", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  NULLDEV, REGION(0, ~0ull - 4096, 0, 0) },
+	{ "events as memory", VHOST_USER_SET_MEM_TABLE, TABLE_SIZE, REFUSED,
+	  EVENT, REGION(0, 4096, 0, 0) },
+	{ "slot of an event", VHOST_USER_ADD_MEM_REG, SIZE(slot), REFUSED, EVENT, SLOT },
+	{ "slot that isn't there", VHOST_USER_REM_MEM_REG, SIZE(slot), REFUSED, NONE, SLOT },
+	{ "log behind the file", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED,
+	  MEMFD, LOG(4096, 1 << 20) },
+	{ "endless log", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, MEMFD, LOG(~0ull, 0) },
+	{ "log of an event", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, EVENT, LOG(4096, 0) },
+	{ "empty log", VHOST_USER_SET_LOG_BASE, SIZE(log), DROPPED, MEMFD, LOG(0, 0) },
+	{ "in-flight memory of too many", VHOST_USER_GET_INFLIGHT_FD, SIZE(inflight), DROPPED,
+	  NONE, INFLIGHT(0, 0, BRIDGE_QUEUES + 1, 64) },
+	{ "in-flight memory of none", VHOST_USER_GET_INFLIGHT_FD, SIZE(inflight), DROPPED,
+	  NONE, INFLIGHT(0, 0, 0, 64) },
+	{ "in-flight memory of no entries", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
+	  MEMFD, INFLIGHT(4096, 0, 1, 0) },
+	{ "in-flight memory beyond", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
+	  MEMFD, INFLIGHT(4096, 1 << 20, 1, 64) },
+	{ "in-flight memory around the end", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
+	  MEMFD, INFLIGHT(8192, ~0ull - 4095, 1, 64) },
+	{ "in-flight memory, misaligned", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
+	  MEMFD, INFLIGHT(4096, 4, 1, 64) },
+	{ "in-flight memory of an event", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
+	  EVENT, INFLIGHT(4096, 0, 1, 64) },
+	{ "configuration to be read beyond", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED,
+	  NONE, CONFIG(252, 8) },
+	{ "configuration of another length", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED,
+	  NONE, CONFIG(0, 4) },
+	{ "capacity", VHOST_USER_SET_CONFIG, 12 + 8, REFUSED, NONE, CONFIG(0, 8) },
+	{ "status", VHOST_USER_SET_STATUS, 8, REFUSED, NONE, NUMBER(256) },
 };
 
 static int with_fds(enum with with, int *fds)
@@ -194,9 +193,8 @@ static bool dropped(int sock)
 	return poll(&p, 1, BLK_HANG_LIMIT_MS) > 0 && recv(sock, &c, 1, MSG_DONTWAIT) <= 0;
 }
 
-static int bad_send(int sock, const struct bad *bad)
+static int bad_send(int sock, const struct bad *bad, uint32_t flags)
 {
-	uint32_t flags = bad->flags ? bad->flags : VHOST_USER_VERSION | VHOST_USER_NEED_REPLY;
 	struct vhost_user_header head = { bad->request, flags, bad->size };
 	int fds[VHOST_USER_TABLE_MAX], i, n = with_fds(bad->with, fds), err;
 	const void *payload = bad->size && bad->size <= sizeof(bad->p) ? &bad->p : NULL;
@@ -215,7 +213,7 @@ static int bad_one(const struct bad *bad)
 
 	ktap_diag("%s", bad->what);
 	CHECK_PASS(bad_connect(&sock, ALL_PROTOCOL));
-	CHECK_OK(bad_send(sock, bad));
+	CHECK_OK(bad_send(sock, bad, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY));
 	if (bad->end == REFUSED) {
 		CHECK_OK(vhost_user_receive(sock, &head, &answer, sizeof(answer), NULL));
 		CHECK_EQ(head.request, bad->request);
@@ -270,16 +268,33 @@ static int bad_unanswered(void *ctx)
 	int sock;
 
 	for (i = 0; i < sizeof(bads) / sizeof(*bads); i++) {
-		struct bad bad = bads[i];
-
-		ktap_diag("%s", bad.what);
-		bad.flags = bad.flags ? bad.flags : VHOST_USER_VERSION;
+		ktap_diag("%s", bads[i].what);
 		CHECK_PASS(bad_connect(&sock, ALL_PROTOCOL));
-		CHECK_OK(bad_send(sock, &bad));
+		CHECK_OK(bad_send(sock, &bads[i], VHOST_USER_VERSION));
 		CHECK(dropped(sock), "it stays");
 		close(sock);
 	}
 	return works(e);
+}
+
+/* Of another version, or what is an answer. */
+static int bad_flags(void *ctx)
+{
+	static const uint32_t flags[] = {
+		0, 2, 3, VHOST_USER_VERSION | VHOST_USER_REPLY,
+		VHOST_USER_VERSION | VHOST_USER_REPLY | VHOST_USER_NEED_REPLY,
+	};
+	static const struct bad question = { .request = VHOST_USER_GET_FEATURES };
+	unsigned int i;
+	int sock;
+
+	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		CHECK_PASS(bad_connect(&sock, ALL_PROTOCOL));
+		CHECK_OK(bad_send(sock, &question, flags[i]));
+		CHECK(dropped(sock), "flags 0x%x are answered", flags[i]);
+		close(sock);
+	}
+	return works(ctx);
 }
 
 /* What was not agreed on is not there. */
@@ -310,12 +325,11 @@ static int bad_not_agreed(void *ctx)
 	for (i = 0; i < sizeof(gated) / sizeof(*gated); i++) {
 		const struct bad bad = {
 			.request = gated[i].request, .size = gated[i].size, .with = gated[i].with,
-			.flags = VHOST_USER_VERSION,
 		};
 
 		ktap_diag("message %u", bad.request);
 		CHECK_PASS(bad_connect(&sock, 0));
-		CHECK_OK(bad_send(sock, &bad));
+		CHECK_OK(bad_send(sock, &bad, VHOST_USER_VERSION));
 		CHECK(dropped(sock), "it is answered");
 		close(sock);
 	}
@@ -378,6 +392,7 @@ static int bad_reader(void *ctx)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(bad_messages),
 	KTAP_TEST(bad_unanswered),
+	KTAP_TEST(bad_flags),
 	KTAP_TEST(bad_not_agreed),
 	KTAP_TEST(bad_pieces),
 	KTAP_TEST(bad_reader),

@@ -84,7 +84,9 @@ static int hang_up(struct blk *b)
 	return 0;
 }
 
-/* The connection goes, with or without in-flight memory; the daemon stays, and serves the next one. */
+/*
+ * The connection goes, with or without in-flight memory; the daemon stays, and serves the next one.
+ */
 static int life_reconnected(struct env *e, bool keeps)
 {
 	static struct writer w;

@@ -262,8 +262,8 @@ static int enable_under_load(void *ctx)
 }
 
 /*
- * Two disks of one file can stand ready; it is the one's whose queues run, or theirs who say that they
- * share it. Block devices are kept by whoever opens them.
+ * Two disks of one file can stand ready; it is the one's whose queues run, or theirs who say that
+ * they share it. Block devices are kept by whoever opens them.
  */
 static int enable_one_file(void *ctx)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest that writes, over and over, to sectors of its own for each request, while whoever serves it
- * comes and goes. What is lost is a request that never ends; what is done twice is used twice, which
- * the ring tells.
+ * A guest that writes, over and over, to sectors of its own for each request, while whoever serves
+ * it comes and goes. What is lost is a request that never ends; what is done twice is used twice,
+ * which the ring tells.
  */
 #ifndef PVIO_SELFTEST_WRITER_H
 #define PVIO_SELFTEST_WRITER_H
