@@ -34,7 +34,7 @@ help:
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
 	@echo 'make soak [MINUTES=n]                   the tests that run longer'
-	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table node va pa'
+	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table bridge node va pa'
 
 need-kernel:
 	@test -n '$(RELEASE)' || { \

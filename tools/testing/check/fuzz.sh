@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../fuzz/lib.sh"
 
 # How many new inputs.
-declare -A RUNS=([ring]=30000 [table]=100000)
+declare -A RUNS=([ring]=30000 [table]=100000 [bridge]=10000)
 
 fuzz_part() {
 	local target=$1 log=$PART_LOGS/$2.libfuzzer rc=0
@@ -39,7 +39,7 @@ nospec() {
 	builder "$FUZZ_OUT/taint/taint" "$(fuzz_seeds ring)"/*
 }
 
-part fuzz 6
+part fuzz 8
 try build fuzz_build
 for target in $FUZZ_USER; do
 	try "${target}_kept" kept "$target"

@@ -8,7 +8,7 @@ FUZZ_DIR=$TOP_DIR/tools/testing/fuzz
 FUZZ_OUT=$TOP_DIR/build/fuzz
 FUZZ_FOUND=$FUZZ_OUT/found
 # shellcheck disable=SC2034 # for whoever sources this
-FUZZ_USER="ring table"
+FUZZ_USER="ring table bridge"
 
 # fuzz_build - the programs
 fuzz_build() {

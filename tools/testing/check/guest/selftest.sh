@@ -12,6 +12,9 @@ PLACES='
 6.1		node_readonly node_io_packed node_range_refused_longest node_file_xfs node_scale
 6.1		node_store_nvme node_store_raid node_race_crypt race_control_nvme node_race_nvme
 6.1		node_nbd node_fio_xfs node_stream_small_ring node_io_small_ring
+6.1,debug	bridge
+6.12		bridge_packed
+7.2		bridge_file
 6.12		node_iotlb_io node_io_order io_packed_va io_4k range_none zone_va doctor
 6.12		node_store_thin store_nvme node_crash crash_va lifecycle_va scribble_va fuzz_va
 6.12		race_nvme file_xfs node_stream bad_pa

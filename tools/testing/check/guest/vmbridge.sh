@@ -5,7 +5,7 @@ set -euo pipefail
 . /payload/ktap.sh
 . /payload/demo/bridge.sh
 
-CASES=(blk_load bridge_boot bridge_fio bridge_restarts bridge_kills blk_unload)
+CASES=(blk_load bridge_boot bridge_restarts bridge_kills blk_unload)
 
 ktap_plan ${#CASES[@]}
 for name in "${CASES[@]}"; do

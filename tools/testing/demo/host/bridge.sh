@@ -29,7 +29,7 @@ bridge_start() {
 # bridge_end NAME [SIGNAL]
 bridge_end() {
 	kill -"${2:-TERM}" "${BRIDGE_PID[$1]}"
-	wait "${BRIDGE_PID[$1]}" || [ "${2:-TERM}" = KILL ]
+	wait "${BRIDGE_PID[$1]}" 2>/dev/null || [ "${2:-TERM}" = KILL ]
 	rm -f "$BRIDGE_RUN/$1.sock"
 }
 
@@ -88,12 +88,6 @@ bridge_fio_end() {
 	bridge_end boot
 	bridge_end data
 	check_fio bridged
-}
-
-bridge_fio() {
-	bridge_fio_start
-	bridge_fio_end
-	figures "$FIGURES"
 }
 
 # bridge_ends SIGNAL - while the VM's fio writes and reads, its daemon ends again and again
