@@ -99,30 +99,29 @@ int node_set_inflight(int node, unsigned int queue, uint64_t addr, uint64_t size
 	return node_call(node, VHOST_SET_VRING_INFLIGHT, &in);
 }
 
-struct config_part {
-	struct vhost_vdpa_config head;
-	uint8_t data[CONFIG_MAX];
+union config_part {
+	struct vhost_vdpa_config part;
+	uint8_t room[sizeof(struct vhost_vdpa_config) + CONFIG_MAX];
 };
 
 int node_get_config(int node, uint32_t offset, void *buf, uint32_t len)
 {
-	struct config_part part = { .head = { .off = offset, .len = len } };
-	int err = len > sizeof(part.data) ? -EINVAL :
-		  node_call(node, VHOST_VDPA_GET_CONFIG, &part);
+	union config_part c = { .part = { .off = offset, .len = len } };
+	int err = len > CONFIG_MAX ? -EINVAL : node_call(node, VHOST_VDPA_GET_CONFIG, &c);
 
 	if (!err)
-		memcpy(buf, (char *)&part + offsetof(struct vhost_vdpa_config, buf), len);
+		memcpy(buf, c.room + sizeof(c.part), len);
 	return err;
 }
 
 int node_set_config(int node, uint32_t offset, const void *buf, uint32_t len)
 {
-	struct config_part part = { .head = { .off = offset, .len = len } };
+	union config_part c = { .part = { .off = offset, .len = len } };
 
-	if (len > sizeof(part.data))
+	if (len > CONFIG_MAX)
 		return -EINVAL;
-	memcpy((char *)&part + offsetof(struct vhost_vdpa_config, buf), buf, len);
-	return node_call(node, VHOST_VDPA_SET_CONFIG, &part);
+	memcpy(c.room + sizeof(c.part), buf, len);
+	return node_call(node, VHOST_VDPA_SET_CONFIG, &c);
 }
 
 int node_get_config_size(int node, uint32_t *size)

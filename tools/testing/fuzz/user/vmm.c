@@ -429,38 +429,172 @@ static u32 vmm_size(struct fuzz_input *in, u32 request)
 	return how < 250 ? fuzz_u8(in) : fuzz_u32(in);
 }
 
+/*
+ * struct letter - a message on its way
+ * @nfds: descriptors, by make_fd(@what)
+ */
+struct letter {
+	struct vhost_user_header head;
+	union {
+		union vhost_user_payload p;
+		uint64_t words[40];
+		uint32_t halves[80];
+	};
+	unsigned int nfds;
+	u8 what;
+};
+
+/* Anything at all. */
+static void letter_any(struct letter *l, struct fuzz_input *in)
+{
+	unsigned int i, n;
+
+	l->head.request = fuzz_u8(in) % (VHOST_USER_REQUESTS + 4);
+	l->nfds = fuzz_u8(in);
+	l->what = fuzz_u8(in);
+	l->head.size = vmm_size(in, l->head.request);
+	n = l->head.size / 8 < 40 ? l->head.size / 8 : 40;
+	if (l->what & 0x80)
+		for (i = 0; i < 2; i++)
+			l->halves[i] = fuzz_u8(in) % 9;
+	else
+		l->words[0] = vmm_number(in);
+	for (i = 1; i < n; i++)
+		l->words[i] = vmm_number(in);
+	l->nfds = l->nfds < 200 ? l->nfds % 3 : l->nfds % (VHOST_USER_TABLE_MAX + 1);
+}
+
+/* One of four regions, of which the last two overlap. */
+static struct vhost_user_region usual_region(u8 n)
+{
+	return (struct vhost_user_region){
+		.guest_addr = (n & 3) * 0xc0000ull,
+		.user_addr = 0x7f0000000000ull + (n & 3) * 0x100000ull,
+		.size = n & 4 ? 0x40000 : n & 8 ? 0xc0000 : 0x80000,
+		.mmap_offset = n & 16 ? 0x1000 : 0,
+	};
+}
+
+static void letter_table(struct letter *l, u8 n)
+{
+	unsigned int i;
+
+	l->p.table.nregions = n >> 6;
+	for (i = 0; i < l->p.table.nregions; i++)
+		l->p.table.region[i] = usual_region(n + i);
+	l->head.size = 8 + i * sizeof(l->p.table.region[0]);
+	l->nfds = i;
+	l->what = 0xfe;
+}
+
+static void letter_addr(struct letter *l, u8 n, u8 where)
+{
+	uint64_t base = 0x7f0000000000ull + (where & 3) * 0x100000ull;
+
+	l->p.addr = (struct vhost_vring_addr){
+		.index = n & 3,
+		.flags = n >> 2 & 1,
+		.desc_user_addr = base + (where >> 2) * 0x2000ull,
+		.avail_user_addr = base + 0x10000,
+		.used_user_addr = base + (n & 8 ? 0x7ffc0 : 0x20000),
+		.log_guest_addr = (n >> 4) * 0x40000ull,
+	};
+}
+
+/* What a VMM means when it sets up a device, or nearly so. */
+static void letter_usual(struct letter *l, struct fuzz_input *in)
+{
+	static const u8 requests[] = {
+		VHOST_USER_SET_FEATURES, VHOST_USER_SET_PROTOCOL_FEATURES,
+		VHOST_USER_SET_MEM_TABLE, VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_ADDR,
+		VHOST_USER_SET_VRING_BASE, VHOST_USER_GET_VRING_BASE, VHOST_USER_SET_VRING_KICK,
+		VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ENABLE, VHOST_USER_ADD_MEM_REG,
+		VHOST_USER_REM_MEM_REG, VHOST_USER_SET_LOG_BASE, VHOST_USER_GET_INFLIGHT_FD,
+		VHOST_USER_SET_INFLIGHT_FD, VHOST_USER_SET_STATUS,
+	};
+	u8 which = fuzz_u8(in), n = fuzz_u8(in);
+
+	l->head.request = requests[which & 15];
+	l->head.size = 8;
+	l->what = 1;
+	switch (l->head.request) {
+	case VHOST_USER_SET_FEATURES:
+		l->words[0] = 1ull << VIRTIO_F_VERSION_1 | (n & 1 ? PACKED : 0) |
+			      (n & 2 ? LOG_ALL : 0) | (n & 4 ? 1ull << 30 : 0);
+		break;
+	case VHOST_USER_SET_PROTOCOL_FEATURES:
+		l->words[0] = 0x1b22b;
+		break;
+	case VHOST_USER_SET_MEM_TABLE:
+		letter_table(l, n);
+		break;
+	case VHOST_USER_SET_VRING_ADDR:
+		l->head.size = sizeof(l->p.addr);
+		letter_addr(l, n, fuzz_u8(in));
+		break;
+	case VHOST_USER_SET_VRING_KICK:
+	case VHOST_USER_SET_VRING_CALL:
+		l->words[0] = n & 3;
+		l->nfds = 1;
+		break;
+	case VHOST_USER_ADD_MEM_REG:
+	case VHOST_USER_REM_MEM_REG:
+		l->head.size = sizeof(l->p.slot);
+		l->p.slot.region = usual_region(n);
+		l->nfds = l->head.request == VHOST_USER_ADD_MEM_REG;
+		l->what = 0xfe;
+		break;
+	case VHOST_USER_SET_LOG_BASE:
+		l->head.size = sizeof(l->p.log);
+		l->p.log.mmap_size = n;
+		l->nfds = 1;
+		l->what = 0xfe;
+		break;
+	case VHOST_USER_SET_INFLIGHT_FD:
+		l->nfds = 1;
+		l->what = 0xfe;
+		/* fall through */
+	case VHOST_USER_GET_INFLIGHT_FD:
+		l->head.size = sizeof(l->p.inflight);
+		l->p.inflight.num_queues = (n & 3) + 1;
+		l->p.inflight.queue_size = 1u << (n >> 4);
+		l->p.inflight.mmap_size = 0x10000;
+		break;
+	case VHOST_USER_SET_STATUS:
+		l->words[0] = n & 0xf;
+		break;
+	default:
+		/* A queue, and a number or a power of two. */
+		l->halves[0] = n & 3;
+		l->halves[1] = l->head.request == VHOST_USER_SET_VRING_ENABLE ? n >> 2 & 1 :
+			       l->head.request == VHOST_USER_SET_VRING_NUM ? 1u << (n >> 4) : n;
+	}
+}
+
 static void vmm_message(int sock, struct fuzz_input *in)
 {
-	struct vhost_user_header head = { .request = fuzz_u8(in) % (VHOST_USER_REQUESTS + 4) };
-	u8 flags = fuzz_u8(in), nfds = fuzz_u8(in), what = fuzz_u8(in);
+	u8 flags = fuzz_u8(in);
+	struct letter l = { };
 	int fds[VHOST_USER_TABLE_MAX];
 	union {
 		struct cmsghdr h;
 		char room[CMSG_SPACE(sizeof(fds))];
 	} control = { };
-	union {
-		uint64_t words[40];
-		uint32_t halves[80];
-	} payload = { };
 	struct iovec iov[] = {
-		{ &head, sizeof(head) }, { &payload, 0 },
+		{ &l.head, sizeof(l.head) }, { l.words, 0 },
 	};
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	unsigned int i;
+	unsigned int i, nfds;
 
-	head.flags = flags < 240 ? VHOST_USER_VERSION | (flags & VHOST_USER_NEED_REPLY) : flags;
-	head.size = vmm_size(in, head.request);
-	iov[1].iov_len = head.size < sizeof(payload) ? head.size : sizeof(payload);
-	if (head.request == VHOST_USER_SET_MEM_TABLE || what & 0x80)
-		for (i = 0; i < 2; i++)
-			payload.halves[i] = fuzz_u8(in) % 9;
+	if (flags & 1)
+		letter_usual(&l, in);
 	else
-		payload.words[0] = vmm_number(in);
-	for (i = 1; i < iov[1].iov_len / 8 && i < 40; i++)
-		payload.words[i] = vmm_number(in);
-	nfds = nfds < 200 ? nfds % 3 : nfds % (VHOST_USER_TABLE_MAX + 1);
+		letter_any(&l, in);
+	l.head.flags = flags < 240 ? VHOST_USER_VERSION | (flags & 8) : flags;
+	iov[1].iov_len = l.head.size < sizeof(l.words) ? l.head.size : sizeof(l.words);
+	nfds = l.nfds;
 	for (i = 0; i < nfds; i++)
-		fds[i] = make_fd(what >> (i % 6));
+		fds[i] = make_fd(l.what >> (i % 6));
 	if (nfds) {
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(*fds));
