@@ -291,7 +291,8 @@ static const struct request requests[VHOST_USER_REQUESTS] = {
 		"SET_MEM_TABLE", PAYLOAD(table), 8, FDS_ANY, 0, 0, set_mem_table
 	},
 	[VHOST_USER_SET_LOG_BASE] = {
-		"SET_LOG_BASE", PAYLOAD(log), 0, 1, PAYLOAD(u64), FEATURE(LOG_SHMFD), set_log_base
+		"SET_LOG_BASE", PAYLOAD(log), 0, 1, PAYLOAD(u64), FEATURE(LOG_SHMFD),
+		set_log_base
 	},
 	[VHOST_USER_SET_LOG_FD] = {
 		"SET_LOG_FD", 8, FROM_NOTHING, 1, 0, 0, set_log_fd
@@ -330,14 +331,16 @@ static const struct request requests[VHOST_USER_REQUESTS] = {
 		"SET_VRING_ENABLE", PAYLOAD(state), 0, 0, 0, 0, ring_enable
 	},
 	[VHOST_USER_SET_BACKEND_REQ_FD] = {
-		"SET_BACKEND_REQ_FD", 8, FROM_NOTHING, 1, 0, FEATURE(BACKEND_REQ), set_backend_req_fd
+		"SET_BACKEND_REQ_FD", 8, FROM_NOTHING, 1, 0,
+		FEATURE(BACKEND_REQ), set_backend_req_fd
 	},
 	[VHOST_USER_GET_CONFIG] = {
 		"GET_CONFIG", PAYLOAD(config), VHOST_USER_CONFIG_HEAD, 0, ANSWERS_SAME,
 		FEATURE(CONFIG), get_config
 	},
 	[VHOST_USER_SET_CONFIG] = {
-		"SET_CONFIG", PAYLOAD(config), VHOST_USER_CONFIG_HEAD, 0, 0, FEATURE(CONFIG), set_config
+		"SET_CONFIG", PAYLOAD(config), VHOST_USER_CONFIG_HEAD, 0, 0,
+		FEATURE(CONFIG), set_config
 	},
 	[VHOST_USER_GET_INFLIGHT_FD] = {
 		"GET_INFLIGHT_FD", PAYLOAD(inflight), VHOST_USER_INFLIGHT_SIZE, 0, ANSWERS_SAME,
@@ -351,14 +354,16 @@ static const struct request requests[VHOST_USER_REQUESTS] = {
 		"RESET_DEVICE", 0, 0, 0, 0, FEATURE(RESET_DEVICE), reset_device
 	},
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = {
-		"GET_MAX_MEM_SLOTS", 0, 0, 0, PAYLOAD(u64), FEATURE(CONFIGURE_MEM_SLOTS), get_max_mem_slots
+		"GET_MAX_MEM_SLOTS", 0, 0, 0, PAYLOAD(u64),
+		FEATURE(CONFIGURE_MEM_SLOTS), get_max_mem_slots
 	},
 	[VHOST_USER_ADD_MEM_REG] = {
 		"ADD_MEM_REG", PAYLOAD(slot), 0, 1, 0, FEATURE(CONFIGURE_MEM_SLOTS), add_mem_reg
 	},
 	/* Some send a descriptor along: it is closed. */
 	[VHOST_USER_REM_MEM_REG] = {
-		"REM_MEM_REG", PAYLOAD(slot), 0, FDS_ANY, 0, FEATURE(CONFIGURE_MEM_SLOTS), rem_mem_reg
+		"REM_MEM_REG", PAYLOAD(slot), 0, FDS_ANY, 0,
+		FEATURE(CONFIGURE_MEM_SLOTS), rem_mem_reg
 	},
 	[VHOST_USER_SET_STATUS] = {
 		"SET_STATUS", PAYLOAD(u64), 0, 0, 0, FEATURE(STATUS), set_status
@@ -440,18 +445,15 @@ static int session_do(struct session *s, struct message *m)
 
 void session_receive(struct session *s)
 {
-	int ret;
+	int ret = message_receive(&s->in, s->sock);
 
-	for (;;) {
-		ret = message_receive(&s->in, s->sock);
-		if (!ret)
-			return;
-		if (ret > 0)
-			ret = session_do(s, &s->in);
-		message_clear(&s->in);
-		if (ret < 0)
-			break;
-	}
+	if (!ret)
+		return;
+	if (ret > 0)
+		ret = session_do(s, &s->in);
+	message_clear(&s->in);
+	if (ret >= 0)
+		return;
 	if (ret == -ECONNRESET)
 		say("the VMM has left");
 	else

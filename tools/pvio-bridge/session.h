@@ -102,7 +102,8 @@ int session_init(struct session *s, const struct options *o, const struct kind *
 int session_begin(struct session *s, int sock);
 
 /*
- * Reads what it sends, and does what it says. Ends the session when it has ended, or broken a rule.
+ * Reads what it sends, up to the end of a message, and does what it says. Ends the session when it
+ * has ended, or broken a rule.
  */
 void session_receive(struct session *s);
 

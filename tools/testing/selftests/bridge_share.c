@@ -182,7 +182,8 @@ static int config_changed(void *ctx)
 		SKIP("the store has its size");
 	CHECK_PASS(env_start(e));
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	CHECK_OK(vhost_user_tell(e->b.v.fd, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1, true));
+	CHECK_OK(vhost_user_tell(e->b.v.fd, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, &pair[1], 1,
+				 true));
 	close(pair[1]);
 	before = blk_capacity(&e->b);
 	fd = open(e->store, O_RDWR | O_CLOEXEC);

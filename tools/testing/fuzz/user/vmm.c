@@ -29,13 +29,14 @@ typedef uint64_t u64;
 
 #define QUEUES		4u
 #define MAPS_MAX	1200u
-#define MEMFD_SIZE	(1u << 20)
+#define MEMFD_SIZE	0x100000
 #define MESSAGES_MAX	64u
 #define NODE		1000000
-#define PACKED		(1ull << VIRTIO_F_RING_PACKED)
-#define LOG_ALL		(1ull << VHOST_F_LOG_ALL)
-#define OFFERED		(PACKED | LOG_ALL | 1ull << VIRTIO_F_VERSION_1 |		\
-			 1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VIRTIO_F_ACCESS_PLATFORM)
+#define FEATURE(bit)	(1ull << (bit))
+#define PACKED		FEATURE(VIRTIO_F_RING_PACKED)
+#define LOG_ALL		FEATURE(VHOST_F_LOG_ALL)
+#define OFFERED		(PACKED | LOG_ALL | FEATURE(VIRTIO_F_VERSION_1) |		\
+			 FEATURE(VIRTIO_RING_F_EVENT_IDX) | FEATURE(VIRTIO_F_ACCESS_PLATFORM))
 
 void *real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off) __asm__("mmap");
 int real_munmap(void *addr, size_t len) __asm__("munmap");
@@ -121,7 +122,8 @@ static void check_all(void)
 
 		FUZZ_CHECK(mapped(r->userspace_addr, r->memory_size), "region %u", i);
 		if (fake.log_base)
-			FUZZ_CHECK(mapped(fake.log_base + last / 4096 / 8, 1), "log of region %u", i);
+			FUZZ_CHECK(mapped(fake.log_base + last / 4096 / 8, 1),
+				   "log of region %u", i);
 	}
 	for (i = 0; i < QUEUES; i++)
 		if (fake.ring[i].enabled)
@@ -153,11 +155,11 @@ static bool any_enabled(void)
 static int fake_set_features(uint64_t features)
 {
 	if (features & ~OFFERED)
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	if (any_enabled() && (features ^ fake.features) & ~LOG_ALL)
-		return EBUSY;
+		return -EBUSY;
 	if (any_enabled() && features & LOG_ALL && !fake.log_base)
-		return EINVAL;
+		return -EINVAL;
 	fake.features = features;
 	return 0;
 }
@@ -167,14 +169,14 @@ static int fake_set_mem(const struct vhost_memory *m)
 	unsigned int i, j;
 
 	if (m->nregions > MEMORY_SLOTS_MAX)
-		return E2BIG;
+		return -E2BIG;
 	for (i = 0; i < m->nregions; i++)
 		for (j = 0; j < i; j++)
 			if (m->regions[i].guest_phys_addr < m->regions[j].guest_phys_addr +
 							    m->regions[j].memory_size &&
 			    m->regions[j].guest_phys_addr < m->regions[i].guest_phys_addr +
 							    m->regions[i].memory_size)
-				return EEXIST;
+				return -EEXIST;
 	fake.nregions = m->nregions;
 	memcpy(fake.region, m->regions, m->nregions * sizeof(m->regions[0]));
 	return 0;
@@ -183,10 +185,10 @@ static int fake_set_mem(const struct vhost_memory *m)
 static int fake_set_addr(struct fake_ring *r, const struct vhost_vring_addr *a)
 {
 	if (a->flags & ~(1u << VHOST_VRING_F_LOG))
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	if (a->desc_user_addr % 16 || a->avail_user_addr % 2 || a->used_user_addr % 4 ||
 	    a->log_guest_addr % 4)
-		return EINVAL;
+		return -EINVAL;
 	r->addr = *a;
 	return 0;
 }
@@ -199,18 +201,18 @@ static int fake_state(struct fake_ring *r, unsigned long call, struct vhost_vrin
 	}
 	if (call == VHOST_VDPA_SET_VRING_ENABLE) {
 		if (s->num && !r->num)
-			return EINVAL;
+			return -EINVAL;
 		r->enabled = s->num;
 		return 0;
 	}
 	if (r->enabled)
-		return EBUSY;
+		return -EBUSY;
 	if (call == VHOST_SET_VRING_BASE) {
 		r->base = s->num;
-		return packed() || s->num <= UINT16_MAX ? 0 : EINVAL;
+		return packed() || s->num <= UINT16_MAX ? 0 : -EINVAL;
 	}
 	if (!s->num || s->num > 32768)
-		return EINVAL;
+		return -EINVAL;
 	r->num = s->num;
 	return 0;
 }
@@ -218,11 +220,11 @@ static int fake_state(struct fake_ring *r, unsigned long call, struct vhost_vrin
 static int fake_inflight(const struct fake_ring *r, const struct vhost_vring_inflight *in)
 {
 	if (r->enabled)
-		return EBUSY;
+		return -EBUSY;
 	if (!in->addr)
 		return 0;
 	if (in->addr % 8 || in->size < 16)
-		return EINVAL;
+		return -EINVAL;
 	FUZZ_CHECK(mapped(in->addr, in->size), "in-flight memory");
 	return 0;
 }
@@ -233,7 +235,7 @@ static int fake_event(const struct vhost_vring_file *f)
 
 	if (f->fd == -1 || !eventfd_read(f->fd, &n) || errno == EAGAIN)
 		return 0;
-	return EINVAL;
+	return -EINVAL;
 }
 
 static int fake_vring(unsigned long call, void *arg)
@@ -311,11 +313,11 @@ int fuzz_ioctl(int fd, unsigned long call, void *arg)
 
 	FUZZ_CHECK(fd == NODE, "a call to %d", fd);
 	if (fake.fails && may_fail(call, arg) && ++fake.calls % fake.fails == 0)
-		err = ENOMEM;
+		err = -ENOMEM;
 	else
 		err = fake_call(call, arg);
 	check_all();
-	errno = err;
+	errno = -err;
 	return err ? -1 : 0;
 }
 
@@ -551,10 +553,9 @@ static void letter_usual(struct letter *l, struct fuzz_input *in)
 		l->what = 0xfe;
 		break;
 	case VHOST_USER_SET_INFLIGHT_FD:
-		l->nfds = 1;
-		l->what = 0xfe;
-		/* fall through */
 	case VHOST_USER_GET_INFLIGHT_FD:
+		l->nfds = l->head.request == VHOST_USER_SET_INFLIGHT_FD;
+		l->what = 0xfe;
 		l->head.size = sizeof(l->p.inflight);
 		l->p.inflight.num_queues = (n & 3) + 1;
 		l->p.inflight.queue_size = 1u << (n >> 4);
@@ -659,7 +660,8 @@ static void vmm(struct session *s, struct fuzz_input *in)
 		vmm_read(pair[1]);
 	}
 	close(pair[1]);
-	if (s->sock >= 0)
+	/* What came in pieces that are messages of their own is read before the end. */
+	for (i = 0; i < MESSAGES_MAX * sizeof(struct letter) && s->sock >= 0; i++)
 		session_receive(s);
 	FUZZ_CHECK(s->sock < 0, "the session goes on");
 }
