@@ -347,6 +347,8 @@ static long pvblk_chr_set_config(struct pvblk_chr *b, void __user *argp)
 		return err;
 	if (copy_from_user(buf, argp + sizeof(part), part.len))
 		return -EFAULT;
+	/* A driver may configure the disk before its first queue starts. */
+	pvblk_chr_take_features(b);
 	pvblk_dev_set_config(&b->dev, part.off, buf, part.len);
 	return 0;
 }

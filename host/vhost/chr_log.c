@@ -75,8 +75,11 @@ long pvchr_set_log_base(struct pvchr *c, void __user *argp)
 
 	c->log_base = base;
 	err = pvchr_log_update(c, c->acked);
-	if (err == -ENOMEM)
+	if (err) {
+		/* The owner takes it that the new one is not in use. */
 		c->log_base = old;
+		pvchr_log_update(c, c->acked);
+	}
 	return err;
 }
 

@@ -126,6 +126,34 @@ int pvlog_guest(const struct pvlog *log, u64 gpa, u64 len)
 	return err;
 }
 
+/**
+ * pvlog_popped() - note that a piece of a chain was written
+ * @log: the log
+ * @gpa: its first guest physical address when it was popped
+ * @len: bytes
+ *
+ * What the owner has taken from the guest since then is noted no more: his log is as long as
+ * the memory that there is now, and what lies behind it is not for the guest to write.
+ *
+ * Context: as for pvlog_guest().
+ * Return: 0, or -EFAULT where the log isn't there.
+ */
+int pvlog_popped(const struct pvlog *log, u64 gpa, u64 len)
+{
+	const struct pvmem_table *t = log->mem;
+	int err = log->base ? 0 : -EFAULT;
+	unsigned int i;
+
+	for (i = 0; len && t && i < t->nregions && !err; i++) {
+		u64 from = max(gpa, t->region[i].start);
+		u64 last = min(gpa + len - 1, t->region[i].last);
+
+		if (from <= last)
+			err = pvlog_guest(log, from, last - from + 1);
+	}
+	return err;
+}
+
 /* Notes a piece of the owner's memory that lies in one piece in each region. */
 static int pvlog_user_piece(const struct pvlog *log, u64 addr, u64 len)
 {

@@ -29,6 +29,7 @@ struct pvlog *pvlog_alloc(u64 base, struct pvmem_table *mem,
 struct pvlog *pvlog_get(struct pvlog *log);
 void pvlog_put(struct pvlog *log);
 int pvlog_guest(const struct pvlog *log, u64 gpa, u64 len);
+int pvlog_popped(const struct pvlog *log, u64 gpa, u64 len);
 int pvlog_user(const struct pvlog *log, u64 addr, u64 len);
 int pvlog_all(const struct pvlog *log);
 

@@ -45,7 +45,7 @@ void pvdev_vq_log(struct pvdev_vq *vq, const struct pvmem_seg *seg,
 	for (i = 0; i < n && !err; i++)
 		err = vq->dev->iotlb ?
 			pvlog_user(vq->log, seg[i].addr, seg[i].len) :
-			pvlog_guest(vq->log, seg[i].iova, seg[i].len);
+			pvlog_popped(vq->log, seg[i].iova, seg[i].len);
 	pvdev_vq_log_result(vq, err);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_log);

@@ -17,10 +17,15 @@
 #define WAIT_TRIES	100
 #define WAIT_US		100000
 
+/*
+ * @wce: the cache mode that the driver has set; it is not told again after a pause or by a new
+ *	connection
+ */
 static struct {
 	const struct options *o;
 	int fd;
-} blk = { .fd = -1 };
+	uint8_t wce;
+} blk = { .fd = -1, .wce = 1 };
 
 static int blk_open_once(const struct options *o, bool exclusive)
 {
@@ -41,6 +46,14 @@ static int blk_open_once(const struct options *o, bool exclusive)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Of several VMs each has a daemon, and what that one's predecessor has begun has to end. */
+static int blk_await_predecessor(const struct options *o)
+{
+	if (o->share != SHARE_YES || !o->socket_path)
+		return 0;
+	return lock_take_name(blk.fd, o->socket_path);
+}
+
 /* Readers may be several, and so may those who take turns. */
 static int blk_open(const struct options *o)
 {
@@ -52,14 +65,15 @@ static int blk_open(const struct options *o)
 	for (i = 0; i < WAIT_TRIES; i++) {
 		if (blk.fd < 0)
 			blk.fd = blk_open_once(o, alone && !o->readonly);
-		err = blk.fd < 0 ? blk.fd : alone ? lock_take(blk.fd, !o->readonly) : 0;
+		err = blk.fd < 0 ? blk.fd : alone ? lock_take(blk.fd, !o->readonly) :
+		      blk_await_predecessor(o);
 		if (err != -EBUSY)
 			break;
 		usleep(WAIT_US);
 	}
 	if (err)
 		say_err(err, "%s can't be opened%s", o->path,
-			err == -EBUSY ? " for this VM alone, as without --share" : "");
+			err == -EBUSY && alone ? " for this VM alone, as without --share" : "");
 	return err;
 }
 
@@ -92,11 +106,21 @@ static void blk_detach(int node)
 	node_call(node, VHOST_BLK_SET_BACKEND, &backend);
 }
 
-static void blk_reset(int node)
+static void blk_reset(void)
 {
-	uint8_t wce = 1;
+	blk.wce = 1;
+}
 
-	node_set_config(node, offsetof(struct virtio_blk_config, wce), &wce, sizeof(wce));
+/* Without the feature the node takes no notice. */
+static void blk_accepted(int node)
+{
+	node_set_config(node, offsetof(struct virtio_blk_config, wce), &blk.wce, sizeof(blk.wce));
+}
+
+static int blk_set_config(int node, uint32_t offset, const void *buf, uint32_t len)
+{
+	blk.wce = *(const uint8_t *)buf & 1;
+	return node_set_config(node, offset, buf, len);
 }
 
 static int blk_claim(void)
@@ -149,9 +173,11 @@ const struct kind kind_blk = {
 	.attach = blk_attach,
 	.detach = blk_detach,
 	.reset = blk_reset,
+	.accepted = blk_accepted,
 	.claim = blk_claim,
 	.release = blk_release,
 	.refresh = blk_refresh,
 	.fill_config = blk_fill_config,
 	.may_set_config = blk_may_set_config,
+	.set_config = blk_set_config,
 };

@@ -89,8 +89,8 @@ static int measure(const struct vhost_user_inflight *d, int fd, struct inflight 
 	if (fstat(fd, &st))
 		return -errno;
 	f->stride = d->mmap_size / d->num_queues;
-	if (d->mmap_offset % 8 || d->mmap_offset > INT64_MAX / 2 ||
-	    d->mmap_size > INT64_MAX / 2 || f->stride % 8 || end > (uint64_t)st.st_size) {
+	if (d->mmap_offset % 8 || d->mmap_offset > INT64_MAX / 2 || f->stride % 8 ||
+	    f->stride > stride_of(RING_NUM_MAX) || end > (uint64_t)st.st_size) {
 		say("in-flight memory of %llu bytes at %llu of a file of %llu is none",
 		    (unsigned long long)d->mmap_size, (unsigned long long)d->mmap_offset,
 		    (unsigned long long)st.st_size);
@@ -149,27 +149,23 @@ int inflight_tell(struct session *s, unsigned int q)
 	return err;
 }
 
-/* By its descriptor: the VMM may have taken away what is mapped. */
-void inflight_clear(struct session *s)
+/* By its descriptor: the VMM may have taken away what is mapped. Pages are given back. */
+int inflight_clear(struct session *s)
 {
-	static const char zeroes[PAGE];
 	struct inflight *f = &s->inflight;
-	uint64_t at = f->offset, end = f->offset + f->stride * f->queues;
 	unsigned int q;
+	int err;
 
 	if (f->fd < 0)
-		return;
+		return 0;
 	/* Pages that are pinned would keep what they have. */
 	for (q = 0; q < f->queues; q++)
 		node_set_inflight(s->node, q, 0, 0);
-	while (at < end) {
-		size_t len = end - at < PAGE ? end - at : PAGE;
-
-		if (pwrite(f->fd, zeroes, len, (off_t)at) != (ssize_t)len) {
-			say_err(-errno, "in-flight memory can't be cleared, and is not used");
-			inflight_drop(s);
-			return;
-		}
-		at += len;
-	}
+	if (!fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)f->offset,
+		       (off_t)(f->stride * f->queues)))
+		return 0;
+	err = -errno;
+	say_err(err, "in-flight memory can't be cleared");
+	inflight_drop(s);
+	return err;
 }

@@ -20,13 +20,16 @@ struct options;
  *	negative errno, and has said why
  * @attach: gives it to a node that was reset. Returns likewise
  * @detach: completes what is in flight, and takes it away
- * @reset: the driver begins anew; the features that it had accepted are still in force
+ * @reset: the driver begins anew
+ * @accepted: the driver has accepted features: what it had configured is told to the node again,
+ *	which may have forgotten it
  * @claim: called before the first queue starts, for what others must not use meanwhile. Returns
  *	likewise
  * @release: the last queue has stopped
  * @refresh: looks whether what is behind the device has changed
  * @fill_config: what the bridge knows better than the node, of a configuration space of @len bytes
  * @may_set_config: may a driver write @len bytes at @offset there
+ * @set_config: it does. Returns 0 or a negative errno
  */
 struct kind {
 	const char *name;
@@ -36,12 +39,14 @@ struct kind {
 	int (*open)(const struct options *o);
 	int (*attach)(int node);
 	void (*detach)(int node);
-	void (*reset)(int node);
+	void (*reset)(void);
+	void (*accepted)(int node);
 	int (*claim)(void);
 	void (*release)(void);
 	void (*refresh)(int node);
 	void (*fill_config)(const struct options *o, uint8_t *config, uint32_t len);
 	bool (*may_set_config)(uint32_t offset, uint32_t len);
+	int (*set_config)(int node, uint32_t offset, const void *buf, uint32_t len);
 };
 
 extern const struct kind kind_blk;

@@ -7,12 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "lock.h"
 
 #define DOES		100
 #define LETS_NOT	200
+/* Ours: where QEMU has none. */
+#define NAMES		4096
+#define NAMES_MASK	0xfffffff
 
 enum use {
 	USE_READ,
@@ -83,4 +87,18 @@ void lock_drop(int fd)
 		lock_byte(fd, DOES + u, F_UNLCK);
 		lock_byte(fd, LETS_NOT + u, F_UNLCK);
 	}
+}
+
+/* FNV-1a: that two of different names meet is unlikely, and then one waits in vain. */
+int lock_take_name(int fd, const char *name)
+{
+	uint32_t hash = 2166136261u;
+	int err;
+
+	while (*name)
+		hash = (hash ^ (unsigned char)*name++) * 16777619u;
+	err = lock_byte(fd, NAMES + (int)(hash & NAMES_MASK), F_WRLCK);
+	if (err == -EBADF)
+		return 0;
+	return err == -EAGAIN || err == -EACCES ? -EBUSY : err;
 }

@@ -14,4 +14,10 @@ int lock_take(int fd, bool write);
 
 void lock_drop(int fd);
 
+/*
+ * Locks it against others of the same @name alone. Returns likewise, and 0 where @fd can't be
+ * written, and so does no harm.
+ */
+int lock_take_name(int fd, const char *name);
+
 #endif

@@ -146,6 +146,8 @@ int main(int argc, char **argv)
 	int sock;
 
 	options_parse(&o, argc, argv);
+	/* Who reads what it says may go. */
+	signal(SIGPIPE, SIG_IGN);
 	sandbox_prepare(&o);
 	b.signals = open_signals();
 	b.epoll = epoll_create1(EPOLL_CLOEXEC);

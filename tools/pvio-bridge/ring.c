@@ -123,9 +123,9 @@ static int start(struct session *s, struct ring *r)
 		if (err)
 			say_err(err, "queue %u can't be started", q);
 	}
-	if (!err)
-		r->running = true;
-	else if (first)
+	r->running = !err;
+	r->homeless &= !r->running;
+	if (err && first)
 		s->kind->release();
 	return err;
 }
@@ -221,8 +221,11 @@ int ring_set_addr(struct session *s, struct message *m)
 	r->addr = m->payload.addr;
 	if (r->running) {
 		err = place(s, r);
-		if (err)
-			r->addr = was;
+		if (!err)
+			return 0;
+		/* What the kernel has of it is not known. */
+		stop(s, r);
+		r->addr = was;
 		return err;
 	}
 	r->placed = true;
@@ -315,8 +318,18 @@ void ring_replace_all(struct session *s)
 		if (r->running && place(s, r)) {
 			say("queue %u is stopped", i);
 			stop(s, r);
+			r->homeless = true;
 		}
 	}
+}
+
+void ring_settle_all(struct session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->options->queues; i++)
+		if (s->ring[i].homeless)
+			s->ring[i].homeless = settle(s, &s->ring[i]);
 }
 
 void ring_stop_all(struct session *s)

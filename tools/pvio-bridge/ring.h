@@ -17,6 +17,9 @@ int ring_enable(struct session *s, struct message *m);
 /* Tells the kernel where the queues are that run. One that is in memory no more is stopped. */
 void ring_replace_all(struct session *s);
 
+/* Starts those that wait for nothing but memory: it was taken away, and given back. */
+void ring_settle_all(struct session *s);
+
 /* Completes what is in flight, and stops. */
 void ring_stop_all(struct session *s);
 

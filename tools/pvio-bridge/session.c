@@ -46,6 +46,7 @@ static int set_features(struct session *s, struct message *m)
 		return err;
 	}
 	s->features = features;
+	s->kind->accepted(s->node);
 	return 0;
 }
 
@@ -105,7 +106,10 @@ static int set_mem_table(struct session *s, struct message *m)
 		err = log_covers(s, t->region[i].guest_addr, t->region[i].size);
 	if (!err)
 		err = memory_set(&s->mem, s->node, t->region, t->nregions, m->fd, &s->old);
-	return memory_changed(s, err);
+	err = memory_changed(s, err);
+	if (!err)
+		ring_settle_all(s);
+	return err;
 }
 
 static int get_max_mem_slots(struct session *s, struct message *m)
@@ -120,7 +124,11 @@ static int add_mem_reg(struct session *s, struct message *m)
 	const struct vhost_user_region *r = &m->payload.slot.region;
 	int err = log_covers(s, r->guest_addr, r->size);
 
-	return err ? err : memory_add(&s->mem, s->node, r, m->fd[0]);
+	if (!err)
+		err = memory_add(&s->mem, s->node, r, m->fd[0]);
+	if (!err)
+		ring_settle_all(s);
+	return err;
 }
 
 static int rem_mem_reg(struct session *s, struct message *m)
@@ -195,7 +203,7 @@ static int set_config(struct session *s, struct message *m)
 	if (err)
 		return err;
 	if (s->kind->may_set_config(c->offset, c->size))
-		return node_set_config(s->node, c->offset, c->data, c->size);
+		return s->kind->set_config(s->node, c->offset, c->data, c->size);
 	if (c->flags == VHOST_USER_CONFIG_MIGRATION)
 		return 0;
 	say("%u bytes at %u of the configuration can't be written", c->size, c->offset);
@@ -220,15 +228,22 @@ static int set_inflight_fd(struct session *s, struct message *m)
 }
 
 /* The memory of the VMM is none of the device's state. */
+static int reset_all(struct session *s)
+{
+	int err;
+
+	ring_reset_all(s);
+	err = inflight_clear(s);
+	s->features &= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
+	s->status = 0;
+	return err ? err : node_set_features(s->node, 0);
+}
+
 static int reset_device(struct session *s, struct message *m)
 {
 	(void)m;
-	ring_reset_all(s);
-	inflight_clear(s);
-	s->kind->reset(s->node);
-	s->features &= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
-	s->status = 0;
-	return node_set_features(s->node, 0);
+	s->kind->reset();
+	return reset_all(s);
 }
 
 static int set_status(struct session *s, struct message *m)
@@ -237,8 +252,9 @@ static int set_status(struct session *s, struct message *m)
 		say("status 0x%llx is none", (unsigned long long)m->payload.u64);
 		return -EINVAL;
 	}
+	/* QEMU says so whenever a VM pauses: what its driver has configured stays. */
 	if (!m->payload.u64)
-		return reset_device(s, m);
+		return reset_all(s);
 	s->status = m->payload.u64;
 	return 0;
 }

@@ -15,6 +15,7 @@
  * @kicked: it has an event for kicks
  * @enabled: by VHOST_USER_SET_VRING_ENABLE
  * @running: the kernel serves it
+ * @homeless: it did until its memory was taken away
  */
 struct ring {
 	unsigned int num;
@@ -24,6 +25,7 @@ struct ring {
 	bool kicked;
 	bool enabled;
 	bool running;
+	bool homeless;
 };
 
 /*

@@ -25,25 +25,36 @@ static int from_systemd(void)
 	return strcmp(fds, "1") ? -EINVAL : LISTEN_FDS_START;
 }
 
-static int give_to_group(const char *path, const char *name)
+/* With its rights from the start: somebody else's link may be at the path a moment later. */
+static int bind_for_group(int sock, const struct sockaddr_un *a, const char *name)
 {
-	const struct group *g = getgrnam(name);
+	const struct group *g = name ? getgrnam(name) : NULL;
+	mode_t mask;
+	int err;
 
-	if (!g)
+	if (name && !g)
 		return -ENOENT;
-	return chown(path, (uid_t)-1, g->gr_gid) || chmod(path, 0660) ? -errno : 0;
+	if (g && setegid(g->gr_gid))
+		return -errno;
+	mask = umask(g ? 0117 : 0177);
+	err = bind(sock, (const struct sockaddr *)a, sizeof(*a)) ? -errno : 0;
+	umask(mask);
+	if (g && setegid(getgid()))
+		err = -errno;
+	return err;
 }
 
 /* What a predecessor left is in the way; where somebody listens it is his. */
 static int remove_stale(const struct sockaddr_un *a)
 {
-	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stat st;
 	int err = 0;
 
 	if (sock < 0)
 		return -errno;
-	if (!connect(sock, (const struct sockaddr *)a, sizeof(*a)))
+	/* With EAGAIN there are so many that one more has to wait. */
+	if (!connect(sock, (const struct sockaddr *)a, sizeof(*a)) || errno == EAGAIN)
 		err = -EADDRINUSE;
 	else if (errno == ECONNREFUSED && !lstat(a->sun_path, &st) && S_ISSOCK(st.st_mode))
 		err = unlink(a->sun_path) ? -errno : 0;
@@ -55,7 +66,6 @@ static int listen_at(const struct options *o)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int sock, err;
-	mode_t mask;
 
 	if (strlen(o->socket_path) >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
@@ -66,11 +76,7 @@ static int listen_at(const struct options *o)
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
-	mask = umask(0177);
-	err = bind(sock, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
-	umask(mask);
-	if (!err && o->socket_group)
-		err = give_to_group(o->socket_path, o->socket_group);
+	err = bind_for_group(sock, &a, o->socket_group);
 	if (!err && listen(sock, 1))
 		err = -errno;
 	if (!err)

@@ -134,6 +134,8 @@ static const struct bad bads[] = {
 	  MEMFD, INFLIGHT(4096, 1 << 20, 1, 64) },
 	{ "in-flight memory around the end", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
 	  MEMFD, INFLIGHT(8192, ~0ull - 4095, 1, 64) },
+	{ "endless in-flight memory", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED, NULLDEV,
+	  INFLIGHT(1ull << 40, 0, 1, 64) },
 	{ "in-flight memory, misaligned", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,
 	  MEMFD, INFLIGHT(4096, 4, 1, 64) },
 	{ "in-flight memory of an event", VHOST_USER_SET_INFLIGHT_FD, SIZE(inflight), REFUSED,

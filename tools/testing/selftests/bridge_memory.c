@@ -162,6 +162,24 @@ static int memory_without_rings(void *ctx)
 	return env_verify(e);
 }
 
+/* Given back, as QEMU does with a region that changes, they go on without another word. */
+static int memory_given_back(void *ctx)
+{
+	struct env *e = ctx;
+	struct gmem half = e->b.mem;
+	unsigned int i;
+
+	for (i = 0; i < e->rounds; i++) {
+		CHECK_PASS(env_verify(e));
+		CHECK_OK(vhost_user_slot(e->b.v.fd, VHOST_USER_REM_MEM_REG, &e->b.mem, true));
+		half.size = 4096;
+		CHECK_OK(vhost_user_slot(e->b.v.fd, VHOST_USER_ADD_MEM_REG, &half, true));
+		CHECK_OK(vhost_user_slot(e->b.v.fd, VHOST_USER_REM_MEM_REG, &half, true));
+		CHECK_OK(vhost_user_slot(e->b.v.fd, VHOST_USER_ADD_MEM_REG, &e->b.mem, true));
+	}
+	return env_verify(e);
+}
+
 /* A VMM that cuts its memory short harms its own queues. */
 static int memory_cut(void *ctx)
 {
@@ -238,6 +256,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(memory_under_load),
 	KTAP_TEST(memory_moves),
 	KTAP_TEST(memory_without_rings),
+	KTAP_TEST(memory_given_back),
 	KTAP_TEST(memory_cut),
 	KTAP_TEST(memory_logged),
 	KTAP_TEST(memory_log_short),

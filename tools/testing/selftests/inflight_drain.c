@@ -2,6 +2,7 @@
 /* Asking for what is in flight, and waiting until nothing is. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "held.h"
@@ -248,6 +249,75 @@ static int flight_in_order(struct env *e)
 	return 0;
 }
 
+static int know_memory(struct env *e, const struct gmem *extra)
+{
+	const struct gmem *all[] = { &e->b.mem, extra };
+	struct {
+		struct vhost_memory head;
+		struct vhost_memory_region regions[2];
+	} mem = { .head.nregions = extra ? 2 : 1 };
+	unsigned int i;
+
+	for (i = 0; i < mem.head.nregions; i++)
+		mem.regions[i] = (struct vhost_memory_region){
+			.guest_phys_addr = all[i]->iova,
+			.memory_size = all[i]->size,
+			.userspace_addr = (uintptr_t)all[i]->va,
+		};
+	return vhost_ioctl(&e->b.v, VHOST_SET_MEM_TABLE, &mem);
+}
+
+static int log_to(struct env *e, const void *log)
+{
+	uint64_t base = (uintptr_t)log, features = e->b.features | BIT(VHOST_F_LOG_ALL);
+	int err = vhost_ioctl(&e->b.v, VHOST_SET_LOG_BASE, &base);
+
+	return err ? err : vhost_set_features(&e->b.v, features);
+}
+
+static unsigned int bits_at(const uint8_t *log, const struct gmem *m)
+{
+	uint64_t first = m->iova / 4096 / 8, last = (m->iova + m->size - 1) / 4096 / 8;
+	unsigned int n = 0;
+
+	for (; first <= last; first++)
+		n += __builtin_popcount(log[first]);
+	return n;
+}
+
+/*
+ * A read has memory that the VMM takes away meanwhile, and a log that it makes then is for what is
+ * left: what lies where the bits of the rest would be is something else.
+ */
+static int log_beside_removed(struct env *e)
+{
+	uint8_t *log = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vhost_vring_inflight_info flight;
+	struct gmem extra;
+	struct blk_req r;
+
+	CHECK(log != MAP_FAILED, "no memory");
+	CHECK_OK(gmem_create(&extra, GMEM_SHARED, 0x400000000ull, MIB));
+	CHECK_OK(know_memory(e, &extra));
+	blk_req_init(&e->b, &r);
+	blk_req_begin(&r, VIRTIO_BLK_T_IN, 0);
+	blk_req_piece(&r, r.hdr, sizeof(*r.hdr), false);
+	blk_req_piece_iova(&r, extra.iova, LEN, true);
+	blk_req_piece(&r, r.status, 1, true);
+	CHECK_OK(blk_submit(&e->b, 0, &r));
+	CHECK_PASS(await_active(e, 0, 1, &flight));
+	CHECK_OK(know_memory(e, NULL));
+	CHECK_OK(log_to(e, log));
+	CHECK_EQ(proc_wait(held_go(e, false)), 0);
+	CHECK_OK(blk_wait(&e->b, 0, &r));
+	CHECK_EQ(*r.status, VIRTIO_BLK_S_OK);
+	CHECK(bits_at(log, &e->b.mem), "the status is not noted");
+	CHECK_EQ(bits_at(log, &extra), 0);
+	gmem_destroy(&extra);
+	munmap(log, MIB);
+	return 0;
+}
+
 /* The store is let go in any case: nothing of the device ends before. */
 static int with_held(struct env *e, int (*fn)(struct env *e))
 {
@@ -278,6 +348,11 @@ static int flight_completed(void *ctx)
 	return with_held(ctx, flight_in_order);
 }
 
+static int log_removed(void *ctx)
+{
+	return with_held(ctx, log_beside_removed);
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(drain_idle),
 	KTAP_TEST(drain_stands_still),
@@ -285,6 +360,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(drain_in_vain),
 	KTAP_TEST(drain_broken),
 	KTAP_TEST(flight_completed),
+	KTAP_TEST(log_removed),
 };
 
 const struct ktap_suite inflight_drain_suite = {

@@ -23,6 +23,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #include "input.h"
+#include "node.h"
 #include "options.h"
 #include "say.h"
 #include "session.h"
@@ -345,6 +346,10 @@ static void kind_nothing(int node)
 {
 }
 
+static void kind_reset(void)
+{
+}
+
 static int kind_claim(void)
 {
 	FUZZ_CHECK(!claimed, "claimed twice");
@@ -373,12 +378,14 @@ static bool kind_may_set(uint32_t offset, uint32_t len)
 static const struct kind fuzz_kind = {
 	.attach = kind_attach,
 	.detach = kind_nothing,
-	.reset = kind_nothing,
+	.reset = kind_reset,
+	.accepted = kind_nothing,
 	.claim = kind_claim,
 	.release = kind_release,
 	.refresh = kind_nothing,
 	.fill_config = kind_fill_config,
 	.may_set_config = kind_may_set,
+	.set_config = node_set_config,
 };
 
 static int make_fd(u8 what)
