@@ -16,7 +16,10 @@ int inflight_take(struct session *s, const struct vhost_user_inflight *desc, int
 /* Tells the kernel where queue @q, which does not run, keeps what it has in flight. */
 int inflight_tell(struct session *s, unsigned int q);
 
-/* The driver has begun anew: nothing is in flight. Returns 0 or a negative errno, and has said why. */
+/*
+ * The driver has begun anew: nothing is in flight. Returns 0 or a negative errno, and has said
+ * why.
+ */
 int inflight_clear(struct session *s);
 
 /* No queue runs. */
