@@ -75,10 +75,15 @@ static void begin(struct bridge *b, int sock)
 
 static void ended(struct bridge *b)
 {
-	if (b->listener >= 0)
-		watch(b, b->listener);
-	else
+	struct session *s = &b->session;
+
+	if (b->listener < 0) {
 		b->stop = true;
+		return;
+	}
+	if (session_init(s, s->options, s->kind, s->node))
+		die(0, "there is no device for another VMM");
+	watch(b, b->listener);
 }
 
 static void take_signals(struct bridge *b)

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <linux/virtio_config.h>
 
 #include "inflight.h"
 #include "log.h"
@@ -32,7 +32,7 @@ static unsigned int index_of(const struct session *s, const struct ring *r)
 
 static bool packed(const struct session *s)
 {
-	return s->features & 1ull << 34;
+	return s->features & 1ull << VIRTIO_F_RING_PACKED;
 }
 
 static bool any_runs(const struct session *s)
@@ -45,10 +45,7 @@ static bool any_runs(const struct session *s)
 	return false;
 }
 
-/*
- * With an IOTLB they are the device's addresses, and it leads to where they are; otherwise the
- * VMM's. Of each area the first byte decides, and its end is in the same region or nowhere.
- */
+/* The VMM's addresses in this process. An area is in one region or nowhere. */
 static int translate_addr(const struct session *s, const struct ring *r,
 			  struct vhost_vring_addr *a)
 {
@@ -58,8 +55,6 @@ static int translate_addr(const struct session *s, const struct ring *r,
 	uint64_t at[3];
 
 	*a = r->addr;
-	if (s->features & 1ull << 33)
-		return 0;
 	if (!memory_translate(&s->mem, a->desc_user_addr, desc, &at[0]) ||
 	    !memory_translate(&s->mem, a->avail_user_addr, driver, &at[1]) ||
 	    !memory_translate(&s->mem, a->used_user_addr, device, &at[2])) {
@@ -124,7 +119,6 @@ static int start(struct session *s, struct ring *r)
 			say_err(err, "queue %u can't be started", q);
 	}
 	r->running = !err;
-	r->homeless &= !r->running;
 	if (err && first)
 		s->kind->release();
 	return err;
@@ -142,7 +136,7 @@ static void stop(struct session *s, struct ring *r)
 		s->kind->release();
 }
 
-/* Starts or stops what has to be by what is known of it. */
+/* Starts or stops what has to be by what is known of it. What is refused the caller takes back. */
 static int settle(struct session *s, struct ring *r)
 {
 	bool enabled = r->enabled ||
@@ -206,8 +200,7 @@ int ring_get_base(struct session *s, struct message *m)
 
 int ring_set_addr(struct session *s, struct message *m)
 {
-	struct vhost_vring_addr was;
-	struct ring *r;
+	struct ring *r, was;
 	int err = ring_of(s, m->payload.addr.index, &r);
 
 	if (err)
@@ -217,19 +210,20 @@ int ring_set_addr(struct session *s, struct message *m)
 		    m->payload.addr.flags);
 		return -EOPNOTSUPP;
 	}
-	was = r->addr;
+	was = *r;
 	r->addr = m->payload.addr;
-	if (r->running) {
-		err = place(s, r);
-		if (!err)
-			return 0;
-		/* What the kernel has of it is not known. */
-		stop(s, r);
-		r->addr = was;
-		return err;
-	}
 	r->placed = true;
-	return settle(s, r);
+	if (!r->running)
+		err = settle(s, r);
+	else
+		err = place(s, r);
+	if (!err)
+		return 0;
+	/* What the kernel has of a queue that runs is not known. */
+	stop(s, r);
+	r->addr = was.addr;
+	r->placed = was.placed;
+	return err;
 }
 
 /* The event of a message about one queue; it is the message's. -1: there is none. */
@@ -251,6 +245,7 @@ static int event_of(struct session *s, struct message *m, struct ring **r, int *
 int ring_set_kick(struct session *s, struct message *m)
 {
 	struct ring *r;
+	bool was;
 	int fd, err = event_of(s, m, &r, &fd);
 
 	if (err)
@@ -264,8 +259,12 @@ int ring_set_kick(struct session *s, struct message *m)
 		say_err(err, "queue %u: its kicks are no event", index_of(s, r));
 		return err;
 	}
+	was = r->kicked;
 	r->kicked = true;
-	return settle(s, r);
+	err = settle(s, r);
+	if (err)
+		r->kicked = was;
+	return err;
 }
 
 static int set_event(struct session *s, struct message *m, const char *what,
@@ -295,6 +294,7 @@ int ring_set_err(struct session *s, struct message *m)
 int ring_enable(struct session *s, struct message *m)
 {
 	struct ring *r;
+	bool was;
 	int err = ring_of(s, m->payload.state.index, &r);
 
 	if (err)
@@ -303,8 +303,12 @@ int ring_enable(struct session *s, struct message *m)
 		say("queue %u can't be enabled by %u", index_of(s, r), m->payload.state.num);
 		return -EINVAL;
 	}
+	was = r->enabled;
 	r->enabled = m->payload.state.num;
-	return settle(s, r);
+	err = settle(s, r);
+	if (err)
+		r->enabled = was;
+	return err;
 }
 
 void ring_replace_all(struct session *s)
@@ -318,7 +322,6 @@ void ring_replace_all(struct session *s)
 		if (r->running && place(s, r)) {
 			say("queue %u is stopped", i);
 			stop(s, r);
-			r->homeless = true;
 		}
 	}
 }
@@ -328,20 +331,14 @@ void ring_settle_all(struct session *s)
 	unsigned int i;
 
 	for (i = 0; i < s->options->queues; i++)
-		if (s->ring[i].homeless)
-			s->ring[i].homeless = settle(s, &s->ring[i]);
+		settle(s, &s->ring[i]);
 }
 
-void ring_stop_all(struct session *s)
+void ring_reset_all(struct session *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->options->queues; i++)
 		stop(s, &s->ring[i]);
-}
-
-void ring_reset_all(struct session *s)
-{
-	ring_stop_all(s);
 	memset(s->ring, 0, sizeof(s->ring));
 }

@@ -20,10 +20,7 @@ void ring_replace_all(struct session *s);
 /* Starts those that wait for nothing but memory: it was taken away, and given back. */
 void ring_settle_all(struct session *s);
 
-/* Completes what is in flight, and stops. */
-void ring_stop_all(struct session *s);
-
-/* Stops, and forgets what the VMM said. */
+/* Completes what is in flight, stops, and forgets what the VMM said. */
 void ring_reset_all(struct session *s);
 
 #endif

@@ -532,16 +532,13 @@ int session_init(struct session *s, const struct options *o, const struct kind *
 	return session_attach(s);
 }
 
-int session_begin(struct session *s, int sock)
+void session_begin(struct session *s, int sock)
 {
 	s->sock = sock;
-	return 0;
 }
 
 void session_end(struct session *s)
 {
-	int err;
-
 	ring_reset_all(s);
 	s->kind->detach(s->node);
 	inflight_drop(s);
@@ -559,7 +556,4 @@ void session_end(struct session *s)
 	s->features = 0;
 	s->protocol = 0;
 	s->status = 0;
-	err = session_attach(s);
-	if (err)
-		die(err, "the device can't be made anew");
 }

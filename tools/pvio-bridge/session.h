@@ -15,7 +15,6 @@
  * @kicked: it has an event for kicks
  * @enabled: by VHOST_USER_SET_VRING_ENABLE
  * @running: the kernel serves it
- * @homeless: it did until its memory was taken away
  */
 struct ring {
 	unsigned int num;
@@ -25,7 +24,6 @@ struct ring {
 	bool kicked;
 	bool enabled;
 	bool running;
-	bool homeless;
 };
 
 /*
@@ -97,11 +95,14 @@ struct session {
 	struct dirty_log log;
 };
 
-/* A device without a VMM. Returns 0 or a negative errno, and has said why. */
+/*
+ * A device without a VMM: the first time, and after each session. Returns 0 or a negative errno, and
+ * has said why.
+ */
 int session_init(struct session *s, const struct options *o, const struct kind *kind, int node);
 
-/* A VMM has come, by @sock. Returns likewise; without success there is none. */
-int session_begin(struct session *s, int sock);
+/* A VMM has come, by @sock. */
+void session_begin(struct session *s, int sock);
 
 /*
  * Reads what it sends, up to the end of a message, and does what it says. Ends the session when it

@@ -678,7 +678,7 @@ int fuzz_one_input(const uint8_t *data, size_t size)
 	static struct session s;
 	static const struct options o = { .queues = QUEUES, .kind = &fuzz_kind };
 	struct fuzz_input in = { .at = data, .left = size };
-	int fd = lowest_fd();
+	int fd = lowest_fd(), i;
 	u8 how = fuzz_u8(&in);
 
 	memset(&fake, 0, sizeof(fake));
@@ -686,9 +686,10 @@ int fuzz_one_input(const uint8_t *data, size_t size)
 	fake.fails = how & 0xf;
 	claims = how >> 4 & 1;
 	s.config_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	FUZZ_CHECK(!session_init(&s, &o, &fuzz_kind, NODE), "no session");
-	vmm(&s, &in);
-	vmm(&s, &in);
+	for (i = 0; i < 2; i++) {
+		FUZZ_CHECK(!session_init(&s, &o, &fuzz_kind, NODE), "no session");
+		vmm(&s, &in);
+	}
 	FUZZ_CHECK(!nmaps && !claimed, "%u mappings are left", nmaps);
 	close(s.config_event);
 	FUZZ_CHECK(lowest_fd() == fd, "a descriptor is left");
