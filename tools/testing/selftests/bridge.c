@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 	static struct env e;
 	const struct ktap_suite suites[] = {
 		with_limit(blk_io_frame_suite), with_limit(blk_io_queue_suite), bridge_bad_suite,
-		bridge_memory_suite, bridge_share_suite, bridge_life_suite,
+		bridge_memory_suite, bridge_share_suite, bridge_options_suite, bridge_life_suite,
 	};
 	int res;
 

@@ -95,18 +95,26 @@ int bridged_start(struct bridged *d, struct env *e, const char *const *more)
 	return await_listening(d);
 }
 
+int bridged_refused_at(const struct bridged *d, struct env *e, const char *const *more)
+{
+	pid_t pid = run(d, e, more);
+	int status;
+
+	CHECK(pid > 0, "no process");
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status), "it died by signal %d", WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
 int bridged_refused(struct env *e, const char *const *more)
 {
 	struct bridged d = { };
 	int status;
 
 	name_socket(&d);
-	d.pid = run(&d, e, more);
-	CHECK(d.pid > 0, "no process");
-	CHECK_EQ(waitpid(d.pid, &status, 0), d.pid);
+	status = bridged_refused_at(&d, e, more);
 	unlink(d.socket);
-	CHECK(WIFEXITED(status), "it died by signal %d", WTERMSIG(status));
-	return WEXITSTATUS(status);
+	return status;
 }
 
 int bridged_stop(struct bridged *d, int sig)

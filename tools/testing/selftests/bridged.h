@@ -22,8 +22,9 @@ struct bridged {
 
 /* One on the store of @e, with up to four more arguments; NULL ends them. It listens then. */
 int bridged_start(struct bridged *d, struct env *e, const char *const *more);
-/* One that must not start: how it ends. */
+/* One that must not start: how it ends. And one at the socket of another. */
 int bridged_refused(struct env *e, const char *const *more);
+int bridged_refused_at(const struct bridged *d, struct env *e, const char *const *more);
 /* Ends it by @sig, and waits. Returns 0 where its end was that of @sig. */
 int bridged_stop(struct bridged *d, int sig);
 /* Kills all that run, but for @but: for the end of a test that has failed. */
@@ -54,6 +55,7 @@ extern const struct ktap_suite bridge_bad_suite;
 extern const struct ktap_suite bridge_life_suite;
 extern const struct ktap_suite bridge_memory_suite;
 extern const struct ktap_suite bridge_share_suite;
+extern const struct ktap_suite bridge_options_suite;
 
 /* The daemon of all those tests. */
 extern struct bridged bridge_common;
