@@ -93,7 +93,7 @@ static int option_group(void *ctx)
 static pid_t run_on(const struct env *e, int fd, bool systemd)
 {
 	char store[256], pid[32];
-	const char *argv[] = { e->bridge, store, "--queues=4", systemd ? NULL : "--fd=3", NULL };
+	const char *argv[5] = { e->bridge, store, "--queues=4", systemd ? NULL : "--fd=3" };
 	pid_t child;
 
 	snprintf(store, sizeof(store), "--blk-file=%s", e->store);
