@@ -96,8 +96,8 @@ struct session {
 };
 
 /*
- * A device without a VMM: the first time, and after each session. Returns 0 or a negative errno, and
- * has said why.
+ * A device without a VMM: the first time, and after each session. Returns 0 or a negative errno,
+ * and has said why.
  */
 int session_init(struct session *s, const struct options *o, const struct kind *kind, int node);
 
