@@ -65,6 +65,20 @@ packed() {
 	compare machine pvio-packed read "$depth"
 }
 
+# bridged RW DEPTH - by ring client, through pvio-bridge
+bridged() {
+	local rw=$1 depth=$2 opts
+
+	read -ra opts <<<"$(options "$rw" "$depth")"
+	REASON=
+	if bridge_start "$OURS" 1; then
+		client pvio-bridge --socket "$BRIDGE_SOCKET" --pid "$BRIDGE_PID" "${opts[@]}" || true
+		bridge_stop
+	fi
+	compare backend pvio-bridge "$rw" "$depth"
+	compare machine pvio-bridge "$rw" "$depth"
+}
+
 # by_vduse RW DEPTH
 by_vduse() {
 	local before
@@ -131,6 +145,7 @@ round() {
 	for what in "${LOADS[@]}"; do
 		rw=${what%:*} depth=${what#*:}
 		by_ring "$rw" "$depth"
+		bridged "$rw" "$depth"
 		if [ "$rw" = read ]; then
 			COUNTED[depth]=$(got ours backend)
 			packed "$depth"

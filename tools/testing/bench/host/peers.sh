@@ -7,6 +7,7 @@
 TARGETS=/sys/kernel/config/target
 WWPN=naa.5001405000000001
 SOCKET=/run/bench-user.sock
+BRIDGE_SOCKET=/run/bench-bridge.sock
 
 # need COMMAND... - or else REASON is what it said last
 need() {
@@ -72,6 +73,22 @@ user_start() {
 
 user_stop() {
 	qsd_stop
+}
+
+# pvio's own bridge, its process in BRIDGE_PID: the kernel's threads are threads of it.
+bridge_start() {
+	/payload/pvio-bridge --socket-path="$BRIDGE_SOCKET" --blk-file="$1" --queues="$2" \
+		--share=handover >/run/bench-bridge.log 2>&1 &
+	BRIDGE_PID=$!
+	await 30 test -S "$BRIDGE_SOCKET" && kill -0 "$BRIDGE_PID" 2>/dev/null && return
+	REASON="pvio-bridge: $(tail -n 1 /run/bench-bridge.log)"
+	return 1
+}
+
+bridge_stop() {
+	kill "$BRIDGE_PID"
+	wait "$BRIDGE_PID" || true
+	rm -f "$BRIDGE_SOCKET"
 }
 
 # As a disk of this machine, VDUSE_DISK. Whichever driver has it, virtio_vdpa is to.
