@@ -46,7 +46,7 @@ modules: need-kernel
 	@cp -rsT --remove-destination $(CURDIR)/host $(OUT)/host
 	@cp -rsT --remove-destination $(CURDIR)/compat $(OUT)/compat
 	@cp -rsT --remove-destination $(CURDIR)/uapi $(OUT)/uapi
-	@ln -sf $(CURDIR)/Kbuild $(OUT)/Kbuild
+	@ln -sf $(CURDIR)/Kbuild $(CURDIR)/dkms.conf $(OUT)/
 	@find $(OUT)/host $(OUT)/compat $(OUT)/uapi -xtype l -delete
 	@$(CURDIR)/compat/probe-once.sh $(KDIR) $(OUT)
 	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules

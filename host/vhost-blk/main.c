@@ -34,4 +34,5 @@ module_exit(pvblk_exit);
 
 MODULE_DESCRIPTION("pvio: block devices as virtio-blk, served by the kernel");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(PVIO_VERSION);
 MODULE_SOFTDEP("pre: vhost_vdpa");

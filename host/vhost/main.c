@@ -32,3 +32,4 @@ module_exit(pvio_vhost_exit);
 
 MODULE_DESCRIPTION("pvio: ring engine for in-kernel virtio backends");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(PVIO_VERSION);

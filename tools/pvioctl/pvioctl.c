@@ -24,6 +24,9 @@ static const struct command {
 	{ "blk resize", cmd_blk_resize, " NAME",
 	  "tell a disk's guest that the store has another size", NULL },
 	{ "doctor", cmd_doctor, "", "what stands in the way, and what mends it", NULL },
+	{ "upgrade", cmd_upgrade, " [OPTION]...",
+	  "replace the modules by those that are installed, beneath VMs on pvio-bridge",
+	  upgrade_help },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(*commands))

@@ -42,7 +42,9 @@ int cmd_blk_del(struct args *a);
 int cmd_blk_list(struct args *a);
 int cmd_blk_resize(struct args *a);
 int cmd_doctor(struct args *a);
+int cmd_upgrade(struct args *a);
 
 void blk_add_help(FILE *f);
+void upgrade_help(FILE *f);
 
 #endif

@@ -7,7 +7,8 @@
 
 #include "files.h"
 
-#define USERS_MAX	16
+/* /dev/vhost-blk is open once for each VM. */
+#define USERS_MAX	1024
 
 struct users {
 	char node[PATH_LEN];	/* set by the caller; empty: there is none */

@@ -71,6 +71,16 @@ load_modules() {
 	[ -c /dev/vhost-blk ] && { [ -d "$DISKS" ] || ! has_vdpa; }
 }
 
+# install_modules - what make modules_install does, with ours
+install_modules() {
+	local updates
+
+	updates=/lib/modules/$(uname -r)/updates
+	mkdir -p "$updates"
+	find "${PAYLOAD:-/payload}/host" -name '*.ko' -exec cp -t "$updates" {} +
+	depmod
+}
+
 unload_modules() {
 	kcsan_looked || fail "KCSAN has found no race at all" || return
 	rmmod pvio_vhost_blk && rmmod pvio_vhost

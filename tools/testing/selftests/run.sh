@@ -35,7 +35,7 @@ NODE="node node_worker node_cgroup node_cgroup_file node_cve node_io node_io_pac
 	node_store_loop node_store_nvme node_store_crypt node_store_raid node_store_thin
 	race_control_raid race_control_nvme
 	node_race_nvme node_race_raid node_race_raid_file node_race_crypt node_race_checked
-	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor
+	node_crash node_crash_file node_zone node_scale node_netlink pvioctl doctor upgrade
 	node_stream node_stream_small_ring node_fio node_fio_file node_fio_xfs node_fio_tmpfs
 	node_fio_loop node_nbd node_faults bridge bridge_packed bridge_file"
 SIZE_MIB=96 SLOW_MS=300
@@ -532,6 +532,10 @@ part_pvioctl() {
 
 part_doctor() {
 	"$HERE/doctor.sh"
+}
+
+part_upgrade() {
+	"$HERE/upgrade.sh"
 }
 
 part_node_stream() {

@@ -14,6 +14,7 @@ PLACES='
 6.1		node_nbd node_fio_xfs node_stream_small_ring node_io_small_ring
 6.1,debug	bridge
 6.12		bridge_packed
+6.1,7.2		upgrade
 7.2		bridge_file
 6.12		node_iotlb_io node_io_order io_packed_va io_4k range_none zone_va doctor
 6.12		node_store_thin store_nvme node_crash crash_va lifecycle_va scribble_va fuzz_va
