@@ -4,8 +4,10 @@
 set -euo pipefail
 . /payload/ktap.sh
 . /payload/demo/bridge.sh
+. /payload/demo/migrate.sh
 
-CASES=(blk_load bridge_boot bridge_restarts bridge_kills blk_unload)
+CASES=(bridge_load bridge_boot bridge_restarts bridge_migrations bridge_unload)
+[ $# = 0 ] || CASES=("$@")
 
 ktap_plan ${#CASES[@]}
 for name in "${CASES[@]}"; do

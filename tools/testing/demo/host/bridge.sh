@@ -6,41 +6,68 @@
 . /payload/demo/blk.sh
 
 BRIDGE_RUN=/run/bridge
-declare -A BRIDGE_PID BRIDGE_STORE
 
 # bridge_run NAME - the daemon of that name, once it listens
 bridge_run() {
-	local socket=$BRIDGE_RUN/$1.sock
+	local dir=$BRIDGE_RUN/$1
 
-	/payload/pvio-bridge --socket-path="$socket" --blk-file="${BRIDGE_STORE[$1]}" --user=nobody \
-		--queues=4 --share=handover </dev/null >>"$BRIDGE_RUN/$1.log" 2>&1 &
-	BRIDGE_PID[$1]=$!
-	await 60 test -S "$socket" || { cat "$BRIDGE_RUN/$1.log"; return 1; }
+	/payload/pvio-bridge --socket-path="$dir/sock" --blk-file="$(<"$dir/store")" --user=nobody \
+		--queues=4 --share="$(<"$dir/share")" </dev/null >>"$dir/log" 2>&1 &
+	echo $! >"$dir/pid"
+	await 60 test -S "$dir/sock" || { cat "$dir/log"; return 1; }
 }
 
-# bridge_start NAME STORE
+# bridge_start NAME STORE [SHARE]
 bridge_start() {
-	mkdir -p "$BRIDGE_RUN"
-	: >"$BRIDGE_RUN/$1.log"
-	BRIDGE_STORE[$1]=$2
+	local dir=$BRIDGE_RUN/$1
+
+	mkdir -p "$dir"
+	: >"$dir/log"
+	echo "$2" >"$dir/store"
+	echo "${3:-handover}" >"$dir/share"
 	bridge_run "$1"
+}
+
+# What ended may wait for a parent that isn't interested.
+process_ended() {
+	[ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"
 }
 
 # bridge_end NAME [SIGNAL]
 bridge_end() {
-	kill -"${2:-TERM}" "${BRIDGE_PID[$1]}"
-	wait "${BRIDGE_PID[$1]}" 2>/dev/null || [ "${2:-TERM}" = KILL ]
-	rm -f "$BRIDGE_RUN/$1.sock"
+	local pid
+
+	pid=$(<"$BRIDGE_RUN/$1/pid")
+	kill -"${2:-TERM}" "$pid"
+	await 60 process_ended "$pid"
+	rm -f "$BRIDGE_RUN/$1/sock"
 }
 
 # on_bridge NAME [QUEUES] - the options that give a VM the disk
 on_bridge() {
-	echo "-chardev socket,id=$1,path=$BRIDGE_RUN/$1.sock,reconnect-ms=100" \
-		"-device vhost-user-blk-pci,chardev=$1,num-queues=${2:-4}"
+	echo "-chardev socket,id=$1,path=$BRIDGE_RUN/$1/sock,reconnect-ms=100" \
+		"-device vhost-user-blk-pci,id=disk-$1,chardev=$1,num-queues=${2:-4}"
 }
 
+# bridge_words NAME...
 bridge_words() {
-	sed "s/^/# bridge $1: /" "$BRIDGE_RUN/$1.log" | tail -n 20
+	local name
+
+	for name; do
+		sed "s/^/# bridge $name: /" "$BRIDGE_RUN/$name/log" | tail -n 20
+	done
+}
+
+bridge_load() {
+	install_modules
+	modprobe pvio_vhost_blk
+	figures "pvio_vhost, pvio_vhost_blk on $(uname -r)"
+}
+
+bridge_unload() {
+	rmmod pvio_vhost_blk
+	rmmod pvio_vhost
+	figures "no reference was left"
 }
 
 # A VM whose only disk is the bridge's: BIOS, loader, kernel and root come from there.
@@ -62,8 +89,8 @@ bridge_boot() {
 	figures "SeaBIOS to power-off, $reads reads"
 }
 
-# check_fio NAME - what the VM has to have said of its fio, and what has to be on the store
-check_fio() {
+# fio_checked NAME - what the VM has to have said of its fio, and what has to be on the store
+fio_checked() {
 	local said
 
 	said=$(vmm_said "$1" FIO)
@@ -75,41 +102,57 @@ check_fio() {
 	FIGURES="$(word ios "$said") requests, $(($(word bytes "$said") / 1048576)) MiB, all verified"
 }
 
-bridge_fio_start() {
+# vm_on NAME DISK_OF_BOOT DISK_OF_DATA [OPTION]...
+vm_on() {
+	# shellcheck disable=SC2046 # words
+	vmm_start "$1" "${VA_MEMORY[@]}" -smp 2 $(with_qmp "$1") $(on_bridge "$2") $(on_bridge "$3") \
+		"${@:4}"
+}
+
+# fio_ended NAME - the VM is through with it, or gone
+fio_ended() {
+	vmm_gone || grep -aq '^PVIO-GUEST-FIO' "$VMM_RUN/$1/serial"
+}
+
+shake_restart() {
+	bridge_end data
+	bridge_run data
+}
+
+shake_kill() {
+	bridge_end data KILL
+	bridge_run data
+}
+
+# Both daemons at once.
+shake_upgrade() {
+	/payload/pvioctl upgrade --force \
+		--stop "bash -euc '. /payload/demo/bridge.sh; bridge_end boot; bridge_end data'" \
+		--start "bash -euc '. /payload/demo/bridge.sh; bridge_run boot; bridge_run data'"
+}
+
+# bridge_shaken WHAT... - while a VM's fio writes and reads, this is done by turns: SHAKEN times
+bridge_shaken() {
+	local what=("$@")
+
+	SHAKEN=0
 	bridge_start boot "$GUEST"
 	bridge_start data "$SCRATCH"
-	# shellcheck disable=SC2046 # words
-	vmm_start bridged "${VA_MEMORY[@]}" -smp 2 $(on_bridge boot) $(on_bridge data)
-	vmm_until bridged '^PVIO-GUEST-BOOTED'
-}
-
-bridge_fio_end() {
-	vmm_end bridged || { bridge_words boot; bridge_words data; return 1; }
+	vm_on shaken boot data
+	vmm_until shaken '^PVIO-GUEST-BOOTED'
+	until fio_ended shaken; do
+		"shake_${what[SHAKEN % $#]}"
+		SHAKEN=$((SHAKEN + 1))
+		sleep 2
+	done
+	vmm_end shaken || { bridge_words boot data; return 1; }
 	bridge_end boot
 	bridge_end data
-	check_fio bridged
-}
-
-# bridge_ends SIGNAL - while the VM's fio writes and reads, its daemon ends again and again
-bridge_ends() {
-	local n=0
-
-	bridge_fio_start
-	until vmm_gone || grep -aq '^PVIO-GUEST-FIO' "$VMM_RUN/bridged/serial"; do
-		bridge_end data "$1"
-		bridge_run data
-		n=$((n + 1))
-		sleep 3
-	done
-	bridge_fio_end
-	[ $n -ge 2 ] || fail "the daemon has ended $n times"
-	figures "$n times, $FIGURES"
+	fio_checked shaken
+	[ $SHAKEN -ge $# ] || fail "$SHAKEN times only: $*"
 }
 
 bridge_restarts() {
-	bridge_ends TERM
-}
-
-bridge_kills() {
-	bridge_ends KILL
+	bridge_shaken restart kill upgrade
+	figures "$SHAKEN restarts, SIGKILLs and upgrades by turns, $FIGURES"
 }

@@ -62,6 +62,34 @@ vmm_start() {
 	VMM_PID=$!
 }
 
+# with_qmp NAME - the option that lets qmp ask the VM
+with_qmp() {
+	echo "-qmp unix:$VMM_RUN/$1/qmp,server=on,wait=off"
+}
+
+# qmp NAME COMMAND [ARGUMENTS] - ask a VM; prints what it returns
+qmp() {
+	python3 - "$VMM_RUN/$1/qmp" "$2" "${3:-{\}}" <<-'END'
+		import json, socket, sys
+		path, command, arguments = sys.argv[1:]
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(path)
+		f = s.makefile("rw")
+		f.readline()
+		for question in ({"execute": "qmp_capabilities"},
+				 {"execute": command, "arguments": json.loads(arguments)}):
+		    f.write(json.dumps(question) + "\n")
+		    f.flush()
+		    while True:
+		        answer = json.loads(f.readline())
+		        if "event" not in answer:
+		            break
+		    if "error" in answer:
+		        sys.exit(command + ": " + answer["error"]["desc"])
+		print(json.dumps(answer["return"]))
+	END
+}
+
 # vmm_words NAME - what there is to know when something went wrong
 vmm_words() {
 	local file
