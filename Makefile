@@ -33,7 +33,7 @@ help:
 	@echo 'make check [T=name] [ALL=1]             run the tests, or the part of that name'
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
-	@echo 'make soak [MINUTES=n]                   the tests that run longer'
+	@echo 'make soak [MINUTES=n] [T=part]          the tests that run longer: selftest vmbridge'
 	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table bridge node va pa'
 
 need-kernel:
@@ -85,7 +85,7 @@ bench:
 	@tools/testing/bench/run.sh $(B)
 
 soak:
-	@tools/testing/check/soak.sh $(MINUTES)
+	@tools/testing/check/soak.sh $(or $(MINUTES),60) $(T)
 
 fuzz:
 	@tools/testing/fuzz/run.sh $(or $(MINUTES),10) $(T)

@@ -81,9 +81,10 @@ make_pvioctl() {
 		STATIC="$static"
 }
 
-# make_bridge - in build/check-bridge, likewise
+# make_bridge ARG... - in build/check-bridge, likewise
 make_bridge() {
-	builder make -C "$TOP_DIR/tools/pvio-bridge" O="$TOP_DIR/build/check-bridge" WERROR=1 STATIC=1
+	builder make -C "$TOP_DIR/tools/pvio-bridge" O="$TOP_DIR/build/check-bridge" WERROR=1 STATIC=1 \
+		"$@"
 }
 
 # stage_payload DIR BUILT - what the virtual host gets: the modules that were
@@ -99,6 +100,7 @@ stage_payload() {
 		-exec cp -t "$stage/selftests" {} +
 	make_pvioctl
 	make_bridge
+	make_bridge install DESTDIR="$stage/root" PREFIX=/usr
 	cp "$TOP_DIR/build/check-pvioctl/pvioctl" "$TOP_DIR/build/check-bridge/pvio-bridge" "$stage/"
 	cp "$testing"/selftests/*.sh "$stage/selftests/"
 	cp -r "$CHECK_DIR/guest" "$stage/check"

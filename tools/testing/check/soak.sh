@@ -1,39 +1,74 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# soak.sh [MINUTES] - make soak: on the debug kernel, load, rubbish in rings, bad
-# input and VMMs that die, with another seed in each round, until the time is up
-# (60 minutes without an argument). SEED= is the first one, 1 by default.
+# soak.sh [MINUTES] [PART]... - make soak: what takes longer than make check. The parts, all of them by
+# default:
+#   selftest   on the debug kernel, load, rubbish in rings, bad input and VMMs that die, with another
+#              seed in each round, until the time is up (60 minutes without an argument). SEED= is the
+#              first one, 1 by default
+#   vmbridge   VMs on pvio-bridge while it is restarted and killed, 50 times each, while modules are
+#              replaced, 20 times, and while they migrate, 20 times; TIMES="50 50 20 20"
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MINUTES=${1:-60}
-OUT=$LOGS/soak
-STAGE=$TOP_DIR/build/payload/soak
+PARTS=("${@:2}")
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(selftest vmbridge)
+read -ra TIMES <<<"${TIMES:-50 50 20 20}"
 
 case $MINUTES in
 '' | *[!0-9]*) die "MINUTES=$MINUTES is no number of minutes" ;;
 esac
+
+# soak NAME OPTION... - boot, and a last result for the boot as a whole
+soak() {
+	local name=$1 out=$LOGS/soak-$1 nr rc=0 passed failed
+
+	"$VM_DIR/run.sh" --payload "$STAGE/." --out "$out" "${@:2}" | tee "$out.ktap" || rc=$?
+	nr=$(($(grep -cE '^(not )?ok ' "$out.ktap") + 1))
+	{
+		if [ "$rc" = 0 ] || [ "$rc" = 1 ]; then
+			echo "ok $nr console"
+		else
+			echo "# exit status $rc, logs ${out#"$TOP_DIR"/}"
+			echo "not ok $nr console"
+		fi
+		echo "1..$nr"
+	} | tee -a "$out.ktap"
+	read -r passed failed _ < <(awk -f "$CHECK_DIR/count.awk" "$out.ktap")
+	echo "$name: $passed passed, $failed failed"
+	[ "$failed" = 0 ] || FAILED=1
+}
+
+part_selftest() {
+	local debug
+
+	debug=$("$VM_DIR/debug-kernel.sh")
+	STAGE=$TOP_DIR/build/payload/soak-selftest
+	{
+		make_modules KDIR="$debug/build"
+		stage_payload "$STAGE" "$TOP_DIR/build/$(<"$debug/release")"
+	} >"$LOGS/soak-selftest.build.log"
+	soak selftest --kernel debug --script check/soak.sh -- "$MINUTES" "${SEED:-1}"
+}
+
+part_vmbridge() {
+	local release
+
+	release=$("$VM_DIR/kver.sh" 6.12)
+	STAGE=$TOP_DIR/build/payload/soak-vmbridge
+	{
+		make_modules KVER="$release"
+		stage_payload "$STAGE" "$TOP_DIR/build/$release"
+	} >"$LOGS/soak-vmbridge.build.log"
+	soak vmbridge --kernel 6.12 --smp 1 --disk "$("$VM_DIR/guest-disk.sh")=guest" \
+		--script check/vmsoak.sh -- "${TIMES[@]}"
+}
+
+FAILED=0
 need_root
 mkdir -p "$LOGS"
-DEBUG=$("$VM_DIR/debug-kernel.sh")
-{
-	make_modules KDIR="$DEBUG/build"
-	stage_payload "$STAGE" "$TOP_DIR/build/$(<"$DEBUG/release")"
-} >"$LOGS/soak.build.log"
-
-RC=0
-"$VM_DIR/run.sh" --kernel debug --payload "$STAGE/." --script check/soak.sh \
-	--out "$OUT" -- "$MINUTES" "${SEED:-1}" | tee "$LOGS/soak.ktap" || RC=$?
-NR=$(($(grep -cE '^(not )?ok ' "$LOGS/soak.ktap") + 1))
-{
-	if [ "$RC" = 0 ] || [ "$RC" = 1 ]; then
-		echo "ok $NR console"
-	else
-		echo "# exit status $RC, logs build/logs/soak"
-		echo "not ok $NR console"
-	fi
-	echo "1..$NR"
-} | tee -a "$LOGS/soak.ktap"
-read -r PASSED FAILED _ < <(awk -f "$CHECK_DIR/count.awk" "$LOGS/soak.ktap")
-echo "$PASSED passed, $FAILED failed"
-[ "$FAILED" = 0 ]
+for part in "${PARTS[@]}"; do
+	[ "$(type -t "part_$part")" = function ] || die "no part $part"
+	"part_$part"
+done
+exit $FAILED

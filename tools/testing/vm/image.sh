@@ -9,7 +9,7 @@ set -euo pipefail
 
 PACKAGES="acl busybox-static cryptsetup-bin dmsetup e2fsprogs fio iproute2 jq
 	keyutils kmod libasan8 libmnl0 libubsan1 mdadm mount procps psmisc python3-minimal
-	qemu-system-x86 seabios socat strace util-linux util-linux-extra xfsprogs"
+	qemu-system-x86 seabios socat strace systemd util-linux util-linux-extra xfsprogs"
 
 SPARE_MIB=1024
 PACKAGES=$PACKAGES${*:+ $*}

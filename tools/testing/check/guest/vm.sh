@@ -8,10 +8,4 @@ set -euo pipefail
 
 CASES=(blk_load blk_boot blk_fio_va blk_fio_pa blk_kill blk_delete blk_private blk_unload)
 
-ktap_plan ${#CASES[@]}
-for name in "${CASES[@]}"; do
-	failed=$KTAP_FAILED
-	ktap_test "$name" "$name"
-	[ "$KTAP_FAILED" = "$failed" ] || (clean_up) 2>&1 | sed -u 's/^/# /'
-done
-ktap_finish
+run_cases "${CASES[@]}"

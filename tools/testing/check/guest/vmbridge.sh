@@ -4,15 +4,11 @@
 set -euo pipefail
 . /payload/ktap.sh
 . /payload/demo/bridge.sh
-. /payload/demo/migrate.sh
+. /payload/demo/units.sh
+. /payload/demo/vhost_user.sh
 
-CASES=(bridge_load bridge_boot bridge_restarts bridge_migrations bridge_unload)
+CASES=(bridge_load bridge_boot bridge_restarts bridge_migrations bridge_hotplug bridge_locks
+	bridge_unload)
 [ $# = 0 ] || CASES=("$@")
 
-ktap_plan ${#CASES[@]}
-for name in "${CASES[@]}"; do
-	failed=$KTAP_FAILED
-	ktap_test "$name" "$name"
-	[ "$KTAP_FAILED" = "$failed" ] || (clean_up) 2>&1 | sed -u 's/^/# /'
-done
-ktap_finish
+run_cases "${CASES[@]}"

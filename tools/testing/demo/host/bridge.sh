@@ -5,47 +5,35 @@
 
 . /payload/demo/blk.sh
 
-BRIDGE_RUN=/run/bridge
+# Where the unit has its sockets, too.
+BRIDGE_RUN=/run/pvio-bridge
+declare -A BRIDGE_PID
 
-# bridge_run NAME - the daemon of that name, once it listens
-bridge_run() {
-	local dir=$BRIDGE_RUN/$1
-
-	/payload/pvio-bridge --socket-path="$dir/sock" --blk-file="$(<"$dir/store")" --user=nobody \
-		--queues=4 --share="$(<"$dir/share")" </dev/null >>"$dir/log" 2>&1 &
-	echo $! >"$dir/pid"
-	await 60 test -S "$dir/sock" || { cat "$dir/log"; return 1; }
-}
-
-# bridge_start NAME STORE [SHARE]
+# bridge_start NAME STORE [SHARE] - a daemon, once it listens
 bridge_start() {
-	local dir=$BRIDGE_RUN/$1
+	local path=$BRIDGE_RUN/$1
 
-	mkdir -p "$dir"
-	: >"$dir/log"
-	echo "$2" >"$dir/store"
-	echo "${3:-handover}" >"$dir/share"
-	bridge_run "$1"
+	mkdir -p "$BRIDGE_RUN"
+	/payload/pvio-bridge --socket-path="$path.sock" --blk-file="$2" --user=nobody --queues=4 \
+		--share="${3:-handover}" </dev/null >"$path.log" 2>&1 &
+	BRIDGE_PID[$1]=$!
+	await 60 bridge_came "$1"
+	[ -S "$path.sock" ] || { cat "$path.log"; return 1; }
 }
 
-# What ended may wait for a parent that isn't interested.
-process_ended() {
-	[ ! -e "/proc/$1" ] || grep -qs '^State:.Z' "/proc/$1/status"
+bridge_came() {
+	[ -S "$BRIDGE_RUN/$1.sock" ] || ! kill -0 "${BRIDGE_PID[$1]}" 2>/dev/null
 }
 
-# bridge_end NAME [SIGNAL]
 bridge_end() {
-	local pid
-
-	pid=$(<"$BRIDGE_RUN/$1/pid")
-	kill -"${2:-TERM}" "$pid"
-	await 60 process_ended "$pid"
-	rm -f "$BRIDGE_RUN/$1/sock"
+	kill "${BRIDGE_PID[$1]}"
+	wait "${BRIDGE_PID[$1]}"
+	rm "$BRIDGE_RUN/$1.sock"
 }
 
 # on_bridge NAME [QUEUES] - the options that give a VM the disk
 on_bridge() {
-	echo "-chardev socket,id=$1,path=$BRIDGE_RUN/$1/sock,reconnect-ms=100" \
+	echo "-chardev socket,id=$1,path=$BRIDGE_RUN/$1.sock,reconnect-ms=100" \
 		"-device vhost-user-blk-pci,id=disk-$1,chardev=$1,num-queues=${2:-4}"
 }
 
@@ -54,7 +42,7 @@ bridge_words() {
 	local name
 
 	for name; do
-		sed "s/^/# bridge $name: /" "$BRIDGE_RUN/$name/log" | tail -n 20
+		sed "s/^/# bridge $name: /" "$BRIDGE_RUN/$name.log" | tail -n 20
 	done
 }
 
@@ -99,6 +87,7 @@ fio_checked() {
 	[ "$(word cases "$said")" = "${FIO_CASES// /,}" ] || fail "not all was done: $said" || return
 	[ "$(word checksum "$said")" = "$(fio_checksum "$SCRATCH")" ] ||
 		fail "the store has other data than the VM's disk" || return
+	# shellcheck disable=SC2034 # for who asks
 	FIGURES="$(word ios "$said") requests, $(($(word bytes "$said") / 1048576)) MiB, all verified"
 }
 
@@ -112,47 +101,4 @@ vm_on() {
 # fio_ended NAME - the VM is through with it, or gone
 fio_ended() {
 	vmm_gone || grep -aq '^PVIO-GUEST-FIO' "$VMM_RUN/$1/serial"
-}
-
-shake_restart() {
-	bridge_end data
-	bridge_run data
-}
-
-shake_kill() {
-	bridge_end data KILL
-	bridge_run data
-}
-
-# Both daemons at once.
-shake_upgrade() {
-	/payload/pvioctl upgrade --force \
-		--stop "bash -euc '. /payload/demo/bridge.sh; bridge_end boot; bridge_end data'" \
-		--start "bash -euc '. /payload/demo/bridge.sh; bridge_run boot; bridge_run data'"
-}
-
-# bridge_shaken WHAT... - while a VM's fio writes and reads, this is done by turns: SHAKEN times
-bridge_shaken() {
-	local what=("$@")
-
-	SHAKEN=0
-	bridge_start boot "$GUEST"
-	bridge_start data "$SCRATCH"
-	vm_on shaken boot data
-	vmm_until shaken '^PVIO-GUEST-BOOTED'
-	until fio_ended shaken; do
-		"shake_${what[SHAKEN % $#]}"
-		SHAKEN=$((SHAKEN + 1))
-		sleep 2
-	done
-	vmm_end shaken || { bridge_words boot data; return 1; }
-	bridge_end boot
-	bridge_end data
-	fio_checked shaken
-	[ $SHAKEN -ge $# ] || fail "$SHAKEN times only: $*"
-}
-
-bridge_restarts() {
-	bridge_shaken restart kill upgrade
-	figures "$SHAKEN restarts, SIGKILLs and upgrades by turns, $FIGURES"
 }

@@ -184,3 +184,16 @@ store_io() {
 	awk '{ printf "%d %d %d %d\n", $1, $3 / 2048, $5, $7 / 2048 }' \
 		"/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
 }
+
+# run_cases CASE... - for a script of make check, which has ktap.sh: each is a function
+run_cases() {
+	local name failed
+
+	ktap_plan $#
+	for name; do
+		failed=$KTAP_FAILED
+		ktap_test "$name" "$name"
+		[ "$KTAP_FAILED" = "$failed" ] || (clean_up) 2>&1 | sed -u 's/^/# /'
+	done
+	ktap_finish
+}
