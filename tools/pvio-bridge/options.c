@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,70 +32,62 @@ static const char usage[] =
 	"  --share=handover      another VM may use the disk when this one has stopped\n"
 	"  --share=yes           several VMs may use it at the same time\n";
 
-enum {
-	OPT_SOCKET_PATH = 256,
-	OPT_FD,
-	OPT_SOCKET_GROUP,
-	OPT_USER,
-	OPT_NODE,
-	OPT_QUEUES,
-	OPT_WORKERS,
-	OPT_NO_SANDBOX,
-	OPT_CAPABILITIES,
-	OPT_HELP,
-	OPT_VERSION,
-	OPT_BLK_FILE,
-	OPT_READ_ONLY,
-	OPT_SERIAL,
-	OPT_SHARE,
+struct rule {
+	const char *name;
+	void (*take)(struct options *o, const struct rule *r, const char *text);
+	int has_arg;
+	size_t field;
+	unsigned int min;
+	unsigned int max;
 };
 
-static const struct option longs[] = {
-	{ "socket-path", required_argument, NULL, OPT_SOCKET_PATH },
-	{ "fd", required_argument, NULL, OPT_FD },
-	{ "socket-group", required_argument, NULL, OPT_SOCKET_GROUP },
-	{ "user", required_argument, NULL, OPT_USER },
-	{ "node", required_argument, NULL, OPT_NODE },
-	{ "queues", required_argument, NULL, OPT_QUEUES },
-	{ "workers", required_argument, NULL, OPT_WORKERS },
-	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
-	{ "print-capabilities", no_argument, NULL, OPT_CAPABILITIES },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ "blk-file", required_argument, NULL, OPT_BLK_FILE },
-	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
-	{ "serial", required_argument, NULL, OPT_SERIAL },
-	{ "share", required_argument, NULL, OPT_SHARE },
-	{ NULL, 0, NULL, 0 },
-};
+static void *field(struct options *o, const struct rule *r)
+{
+	return (char *)o + r->field;
+}
 
-static unsigned int number_of(const char *what, const char *text, unsigned int min,
-			      unsigned int max)
+static void take_text(struct options *o, const struct rule *r, const char *text)
+{
+	*(const char **)field(o, r) = text;
+}
+
+static void take_number(struct options *o, const struct rule *r, const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || n < min || n > max)
-		die(0, "--%s=%s is no number from %u to %u", what, text, min, max);
-	return n;
+	if (*text < '0' || *text > '9' || *end || n < r->min || n > r->max)
+		die(0, "--%s=%s is no number from %u to %u", r->name, text, r->min, r->max);
+	*(unsigned int *)field(o, r) = n;
 }
 
-static enum share share_of(const char *text)
+static void take_word(struct options *o, const struct rule *r, const char *text)
 {
-	if (!strcmp(text, "no"))
-		return SHARE_NO;
-	if (!strcmp(text, "handover"))
-		return SHARE_HANDOVER;
-	if (!strcmp(text, "yes"))
-		return SHARE_YES;
-	die(0, "--share=%s is none of no, handover and yes", text);
+	(void)text;
+	*(bool *)field(o, r) = r->max;
 }
 
-static const char *serial_of(const char *text)
+static void take_serial(struct options *o, const struct rule *r, const char *text)
 {
-	if (strlen(text) > 20)
-		die(0, "--serial=%s has more than 20 bytes", text);
-	return text;
+	if (strlen(text) > r->max)
+		die(0, "--%s=%s has more than %u bytes", r->name, text, r->max);
+	take_text(o, r, text);
+}
+
+static void take_share(struct options *o, const struct rule *r, const char *text)
+{
+	static const char *const words[] = {
+		[SHARE_NO] = "no", [SHARE_HANDOVER] = "handover", [SHARE_YES] = "yes",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(text, words[i]))
+			continue;
+		o->share = i;
+		return;
+	}
+	die(0, "--%s=%s is none of no, handover and yes", r->name, text);
 }
 
 __attribute__((noreturn)) static void answer(const char *text)
@@ -103,69 +96,70 @@ __attribute__((noreturn)) static void answer(const char *text)
 	exit(fflush(stdout) ? 1 : 0);
 }
 
-__attribute__((noreturn)) static void print_capabilities(const struct kind *k)
+static void take_capabilities(struct options *o, const struct rule *r, const char *text)
 {
+	const struct kind *k = o->kind;
+
+	(void)r;
+	(void)text;
 	printf("{\n  \"type\": \"%s\",\n  \"features\": [ %s ]\n}\n", k->type, k->capabilities);
 	answer("");
 }
 
-/* Those that end the process. */
-static void parse_question(const struct options *o, int opt)
+static void take_help(struct options *o, const struct rule *r, const char *text)
 {
-	switch (opt) {
-	case OPT_CAPABILITIES:
-		print_capabilities(o->kind);
-	case OPT_HELP:
-		answer(usage);
-	case OPT_VERSION:
-		answer("pvio-bridge " PVIO_VERSION "\n");
-	default:
-		fputs(usage, stderr);
-		exit(2);
-	}
+	(void)o;
+	(void)r;
+	(void)text;
+	answer(usage);
 }
 
-static void parse_option(struct options *o, int opt)
+static void take_version(struct options *o, const struct rule *r, const char *text)
 {
-	switch (opt) {
-	case OPT_SOCKET_PATH:
-		o->socket_path = optarg;
-		break;
-	case OPT_FD:
-		o->socket_fd = number_of("fd", optarg, 0, 1 << 20);
-		break;
-	case OPT_SOCKET_GROUP:
-		o->socket_group = optarg;
-		break;
-	case OPT_USER:
-		o->user = optarg;
-		break;
-	case OPT_NODE:
-		o->node = optarg;
-		break;
-	case OPT_QUEUES:
-		o->queues = number_of("queues", optarg, 1, QUEUES_MAX);
-		break;
-	case OPT_WORKERS:
-		o->workers = number_of("workers", optarg, 1, QUEUES_MAX);
-		break;
-	case OPT_NO_SANDBOX:
-		o->sandbox = false;
-		break;
-	case OPT_BLK_FILE:
-		o->path = optarg;
-		break;
-	case OPT_READ_ONLY:
-		o->readonly = true;
-		break;
-	case OPT_SERIAL:
-		o->serial = serial_of(optarg);
-		break;
-	case OPT_SHARE:
-		o->share = share_of(optarg);
-		break;
-	default:
-		parse_question(o, opt);
+	(void)o;
+	(void)r;
+	(void)text;
+	answer("pvio-bridge " PVIO_VERSION "\n");
+}
+
+#define FIELD(name)	.field = offsetof(struct options, name)
+#define TEXT		.take = take_text, .has_arg = required_argument
+#define NUMBER(lo, hi)	.take = take_number, .has_arg = required_argument, .min = lo, .max = hi
+
+static const struct rule rules[] = {
+	{ "socket-path", TEXT, FIELD(socket_path) },
+	{ "fd", NUMBER(0, 1 << 20), FIELD(socket_fd) },
+	{ "socket-group", TEXT, FIELD(socket_group) },
+	{ "user", TEXT, FIELD(user) },
+	{ "node", TEXT, FIELD(node) },
+	{ "queues", NUMBER(1, QUEUES_MAX), FIELD(queues) },
+	{ "workers", NUMBER(1, QUEUES_MAX), FIELD(workers) },
+	{ "no-sandbox", .take = take_word, FIELD(sandbox), .max = false },
+	{ "print-capabilities", .take = take_capabilities },
+	{ "help", .take = take_help },
+	{ "version", .take = take_version },
+	{ "blk-file", TEXT, FIELD(path) },
+	{ "read-only", .take = take_word, FIELD(readonly), .max = true },
+	{ "serial", .take = take_serial, required_argument, FIELD(serial), .max = 20 },
+	{ "share", .take = take_share, required_argument },
+};
+
+#define NR_RULES	(sizeof(rules) / sizeof(*rules))
+
+static void parse(struct options *o, int argc, char **argv)
+{
+	struct option longs[NR_RULES + 1] = { };
+	unsigned int i;
+	int which, opt;
+
+	for (i = 0; i < NR_RULES; i++)
+		longs[i] = (struct option){ .name = rules[i].name, .has_arg = rules[i].has_arg };
+	while ((opt = getopt_long(argc, argv, "", longs, &which)) != -1) {
+		if (opt) {
+			fputs(usage, stderr);
+			exit(2);
+		}
+		rules[which].take(o, &rules[which], optarg);
 	}
 }
 
@@ -193,13 +187,10 @@ static const struct kind *kind_of(int *argc, char ***argv)
 
 void options_parse(struct options *o, int argc, char **argv)
 {
-	int opt;
-
 	*o = (struct options){ .socket_fd = -1, .sandbox = true, .queues = cpus() };
 	o->kind = kind_of(&argc, &argv);
 	o->node = o->kind->node;
-	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		parse_option(o, opt);
+	parse(o, argc, argv);
 	if (optind < argc)
 		die(0, "%s is one argument too many", argv[optind]);
 	if (o->socket_path && o->socket_fd >= 0)

@@ -77,23 +77,36 @@ static void find_users(struct users *u)
 	users_find(u, 1);
 }
 
+static bool is_of_unit(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	return file_says(path, "/" DAEMON "@");
+}
+
 /* A VMM that has opened the node itself would not open it again. */
-static void refuse_vmms(const char *command)
+static void refuse_user(const char *command, pid_t pid, const char *node)
+{
+	char name[64];
+
+	who_is(pid, name, sizeof(name));
+	if (strcmp(name, DAEMON))
+		die("%s: process %d (%s) has %s open, and would lose it: end it", command, pid,
+		    name, node);
+	if (!up.stop && !is_of_unit(pid))
+		die("%s: process %d (%s) is of no unit " UNITS ": see --stop and --start",
+		    command, pid, name);
+}
+
+static void refuse_users(const char *command)
 {
 	struct users *u = need(malloc(sizeof(*u)));
-	char name[64];
 	unsigned int i;
 
 	find_users(u);
-	for (i = 0; i < u->n; i++) {
-		who_is(u->pid[i], name, sizeof(name));
-		if (strcmp(name, DAEMON))
-			die("%s: process %d (%s) has %s open, and would lose it: end it", command,
-			    u->pid[i], name, u->node);
-	}
-	if (u->n && !up.stop && access("/run/systemd/system", F_OK))
-		die("%s: there is no systemd here; how does one --stop and --start %s?", command,
-		    u->names);
+	for (i = 0; i < u->n; i++)
+		refuse_user(command, u->pid[i], u->node);
 	free(u);
 }
 
@@ -247,7 +260,7 @@ int cmd_upgrade(struct args *a)
 	if (!up.nr_modules)
 		die("%s: no module of pvio is loaded: modprobe pvio_vhost_blk", a->command);
 	refuse_disks(a->command);
-	refuse_vmms(a->command);
+	refuse_users(a->command);
 	find_units(a->command);
 	differ = say_modules();
 	if (!differ && !up.force) {

@@ -5,6 +5,8 @@
 #   block   instructions per I/O. With instruction counting an emulated machine's
 #           clock counts instructions: a nanosecond is one of them
 #   counts  kicks, calls and allocations per I/O, on four CPUs
+#   pause   what VMs on pvio-bridge see when modules are replaced beneath them: 1, 8 and 32
+#           of them, or VMS=
 #   native  the ring engine in user space: instructions and nanoseconds per chain
 # BOOTS= says how many boots, ROUNDS= how many turns in each, and LOADS= what of block:
 # "read:32 read:1 write:32 write:1", by the depth, or less.
@@ -29,6 +31,7 @@ prepare() {
 		die "the build failed, see $LOGS/bench.build.log"
 	stage_payload "$STAGE" "$TOP_DIR/build/$RELEASE" >>"$LOGS/bench.build.log"
 	cp -r "$BENCH_DIR/host" "$STAGE/bench"
+	builder gcc -O2 -Wall -Wextra -Werror -static -o "$STAGE/bench/pause" "$BENCH_DIR/guest/pause.c"
 	make_modules KVER="$RELEASE" UNCOUNTED=1 OUT="$TOP_DIR/build/uncounted" \
 		>>"$LOGS/bench.build.log" || die "the build failed, see $LOGS/bench.build.log"
 	mkdir "$STAGE/uncounted"
@@ -60,6 +63,10 @@ part_counts() {
 	boots counts "" --smp 4
 }
 
+part_pause() {
+	boots pause "${VMS:-1 8 32}" --smp 1 --mem 10G --disk "$("$VM_DIR/guest-disk.sh")=guest"
+}
+
 part_native() {
 	"$BENCH_DIR/native/run.sh" "$OUT/native" >&2
 }
@@ -84,7 +91,7 @@ print_table() {
 
 need_root
 PARTS=("$@")
-[ ${#PARTS[@]} -gt 0 ] || PARTS=(block counts native)
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(block counts native pause)
 mkdir -p "$LOGS" "$OUT" "$CHARTS"
 for part in "${PARTS[@]}"; do
 	[ "$(type -t "part_$part")" = function ] || die "no part $part"

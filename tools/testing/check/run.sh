@@ -29,7 +29,9 @@ selftest-6.1    boot 6.1
 selftest-6.12   boot 6.12
 vm-6.12         boot 6.12 1
 vmbridge-6.12   boot 6.12 1
+vmbridge-6.1    boot 6.1 1
 selftest-7.2    boot 7.2
+vmbridge-7.2    boot 7.2 1
 kunit-debug     boot debug
 selftest-debug  boot debug
 -selftest-kcsan boot kcsan'

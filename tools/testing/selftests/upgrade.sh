@@ -91,7 +91,7 @@ refused_before() {
 	said_with 1 "upgrade: process $HOLD_PID (hold) has $NODE open" -- upgrade "${OPTIONS[@]}"
 	hold_end
 	daemon_start
-	said_with 1 "there is no systemd here" "$DAEMON_PID (pvio-bridge)" -- upgrade --force
+	said_with 1 "process $DAEMON_PID (pvio-bridge) is of no unit" -- upgrade --force
 	daemon_end
 	fake modinfo 'echo 6.6.6-frob SMP mod_unload'
 	with_fakes 1 "is for another kernel: it says 6.6.6-frob SMP" -- upgrade "${OPTIONS[@]}"

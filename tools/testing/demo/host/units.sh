@@ -11,6 +11,7 @@ systemd_start() {
 		exec /usr/lib/systemd/systemd --system --unit=basic.target --show-status=no" \
 		</dev/null >/run/systemd.log 2>&1 &
 	await 60 systemd_came $!
+	await 60 test -S /run/systemd/private
 	await 120 inside systemctl is-system-running --quiet || { cat /run/systemd.log; return 1; }
 }
 
@@ -21,6 +22,7 @@ systemd_came() {
 systemd_end() {
 	kill -KILL "$SYSTEMD"
 	SYSTEMD=
+	rm -rf /run/systemd
 }
 
 # inside COMMAND... - where systemd is
@@ -108,4 +110,11 @@ bridge_restarts() {
 	bridge_shaken restart kill upgrade
 	systemd_end
 	figures "$SHAKEN restarts, SIGKILLs and upgrades by turns, $FIGURES"
+}
+
+bridge_upgrades() {
+	systemd_start
+	bridge_shaken upgrade
+	systemd_end
+	figures "$SHAKEN upgrades, $FIGURES"
 }
