@@ -17,15 +17,10 @@
 #define WAIT_TRIES	100
 #define WAIT_US		100000
 
-/*
- * @wce: the cache mode that the driver has set; it is not told again after a pause or by a new
- *	connection
- */
 static struct {
 	const struct options *o;
 	int fd;
-	uint8_t wce;
-} blk = { .fd = -1, .wce = 1 };
+} blk = { .fd = -1 };
 
 static int blk_open_once(const struct options *o, bool exclusive)
 {
@@ -106,23 +101,6 @@ static void blk_detach(int node)
 	node_call(node, VHOST_BLK_SET_BACKEND, &backend);
 }
 
-static void blk_reset(void)
-{
-	blk.wce = 1;
-}
-
-/* Without the feature the node takes no notice. */
-static void blk_accepted(int node)
-{
-	node_set_config(node, offsetof(struct virtio_blk_config, wce), &blk.wce, sizeof(blk.wce));
-}
-
-static int blk_set_config(int node, uint32_t offset, const void *buf, uint32_t len)
-{
-	blk.wce = *(const uint8_t *)buf & 1;
-	return node_set_config(node, offset, buf, len);
-}
-
 static int blk_claim(void)
 {
 	int err = 0;
@@ -159,25 +137,18 @@ static void blk_fill_config(const struct options *o, uint8_t *config, uint32_t l
 	config[at + 1] = queues >> 8;
 }
 
-static bool blk_may_set_config(uint32_t offset, uint32_t len)
-{
-	return offset == offsetof(struct virtio_blk_config, wce) && len == 1;
-}
-
 const struct kind kind_blk = {
 	.name = "blk",
 	.type = "block",
 	.capabilities = "\"read-only\", \"blk-file\"",
 	.node = "/dev/vhost-blk",
+	/* A cache mode is told once: after a restart it would be lost, and writes with it. */
+	.withheld = 1ull << VIRTIO_BLK_F_CONFIG_WCE,
 	.open = blk_open,
 	.attach = blk_attach,
 	.detach = blk_detach,
-	.reset = blk_reset,
-	.accepted = blk_accepted,
 	.claim = blk_claim,
 	.release = blk_release,
 	.refresh = blk_refresh,
 	.fill_config = blk_fill_config,
-	.may_set_config = blk_may_set_config,
-	.set_config = blk_set_config,
 };

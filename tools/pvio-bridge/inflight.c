@@ -16,7 +16,6 @@
 #include "options.h"
 #include "say.h"
 
-#define PAGE		4096ull
 #define ALIGN		64ull
 #define RING_NUM_MAX	32768u
 /* What the kernel's disks take. */
@@ -75,7 +74,7 @@ void inflight_drop(struct session *s)
 		return;
 	for (q = 0; q < f->queues; q++)
 		node_set_inflight(s->node, q, 0, 0);
-	munmap(f->map, f->map_len);
+	map_drop(&f->map);
 	close(f->fd);
 	*f = (struct inflight){ .fd = -1 };
 }
@@ -104,7 +103,6 @@ static int measure(const struct vhost_user_inflight *d, int fd, struct inflight 
 int inflight_take(struct session *s, const struct vhost_user_inflight *d, int fd)
 {
 	struct inflight f = { .fd = fd };
-	uint64_t from;
 	unsigned int q;
 	int err = check(s, d);
 
@@ -118,15 +116,11 @@ int inflight_take(struct session *s, const struct vhost_user_inflight *d, int fd
 		err = measure(d, fd, &f);
 	if (err)
 		goto err_fd;
-	from = d->mmap_offset & ~(PAGE - 1);
-	f.map_len = d->mmap_offset + d->mmap_size - from;
-	f.map = mmap(NULL, f.map_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
-	if (f.map == MAP_FAILED) {
-		err = -errno;
+	err = map_file(&f.map, fd, d->mmap_offset, d->mmap_size);
+	if (err) {
 		say_err(err, "in-flight memory can't be mapped");
 		goto err_fd;
 	}
-	f.va = (uintptr_t)f.map + (d->mmap_offset - from);
 	inflight_drop(s);
 	s->inflight = f;
 	return 0;
@@ -143,7 +137,7 @@ int inflight_tell(struct session *s, unsigned int q)
 
 	if (f->fd < 0 || q >= f->queues)
 		return 0;
-	err = node_set_inflight(s->node, q, f->va + q * f->stride, f->stride);
+	err = node_set_inflight(s->node, q, f->map.va + q * f->stride, f->stride);
 	if (err)
 		say_err(err, "queue %u has no use for its in-flight memory", q);
 	return err;

@@ -16,37 +16,30 @@ struct options;
  * @type: as vhost-user.json has it
  * @capabilities: the rest of what --print-capabilities prints, JSON strings
  * @node: the kernel's device
+ * @withheld: features of the node that a successor of this process could not go on with
  * @open: opens what is behind the device, with the privileges of the start. Returns 0 or a
  *	negative errno, and has said why
  * @attach: gives it to a node that was reset. Returns likewise
  * @detach: completes what is in flight, and takes it away
- * @reset: the driver begins anew
- * @accepted: the driver has accepted features: what it had configured is told to the node again,
- *	which may have forgotten it
  * @claim: called before the first queue starts, for what others must not use meanwhile. Returns
  *	likewise
  * @release: the last queue has stopped
  * @refresh: looks whether what is behind the device has changed
  * @fill_config: what the bridge knows better than the node, of a configuration space of @len bytes
- * @may_set_config: may a driver write @len bytes at @offset there
- * @set_config: it does. Returns 0 or a negative errno
  */
 struct kind {
 	const char *name;
 	const char *type;
 	const char *capabilities;
 	const char *node;
+	uint64_t withheld;
 	int (*open)(const struct options *o);
 	int (*attach)(int node);
 	void (*detach)(int node);
-	void (*reset)(void);
-	void (*accepted)(int node);
 	int (*claim)(void);
 	void (*release)(void);
 	void (*refresh)(int node);
 	void (*fill_config)(const struct options *o, uint8_t *config, uint32_t len);
-	bool (*may_set_config)(uint32_t offset, uint32_t len);
-	int (*set_config)(int node, uint32_t offset, const void *buf, uint32_t len);
 };
 
 extern const struct kind kind_blk;

@@ -4,7 +4,6 @@
  * must not be shorter than what is logged: behind it is other memory of this process.
  */
 #include <errno.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "log.h"
@@ -26,9 +25,31 @@ static int covers(uint64_t size, uint64_t addr, uint64_t len)
 	return -EINVAL;
 }
 
-int log_covers(const struct session *s, uint64_t addr, uint64_t len)
+void log_drop(struct session *s)
 {
-	return s->log.map ? covers(s->log.size, addr, len) : 0;
+	map_drop(&s->log.map);
+	s->log = (struct dirty_log){ };
+}
+
+/* Does the VMM still want to know? It doesn't take back a log, but what makes one necessary. */
+static bool wanted(const struct session *s)
+{
+	unsigned int q;
+
+	if (s->features & 1ull << VHOST_F_LOG_ALL)
+		return true;
+	for (q = 0; q < QUEUES_MAX; q++)
+		if (s->ring[q].addr.flags & 1u << VHOST_VRING_F_LOG)
+			return true;
+	return false;
+}
+
+/* Memory that came after a migration that was none need not be in a log that nobody wants. */
+int log_covers(struct session *s, uint64_t addr, uint64_t len)
+{
+	if (s->log.map.at && !wanted(s) && !node_set_log(s->node, 0))
+		log_drop(s);
+	return s->log.map.at ? covers(s->log.size, addr, len) : 0;
 }
 
 /* What is written of a ring: at most the descriptors of a packed one. */
@@ -39,7 +60,7 @@ static int covers_ring(uint64_t size, const struct ring *r)
 
 int log_covers_ring(const struct session *s, const struct ring *r)
 {
-	return s->log.map ? covers_ring(s->log.size, r) : 0;
+	return s->log.map.at ? covers_ring(s->log.size, r) : 0;
 }
 
 static int log_check(const struct session *s, const struct vhost_user_log *l, int fd)
@@ -64,33 +85,22 @@ static int log_check(const struct session *s, const struct vhost_user_log *l, in
 	return err;
 }
 
-void log_drop(struct session *s)
-{
-	if (s->log.map)
-		munmap(s->log.map, s->log.map_len);
-	s->log = (struct dirty_log){ };
-}
-
 int log_set(struct session *s, const struct vhost_user_log *l, int fd)
 {
-	uint64_t from = l->mmap_offset & ~(PAGE - 1);
 	struct dirty_log new = { .size = l->mmap_size };
 	int err = log_check(s, l, fd);
 
 	if (err)
 		return err;
-	new.map_len = l->mmap_offset + l->mmap_size - from;
-	new.map = mmap(NULL, new.map_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)from);
-	if (new.map == MAP_FAILED) {
-		err = -errno;
+	err = map_file(&new.map, fd, l->mmap_offset, l->mmap_size);
+	if (err) {
 		say_err(err, "the log of dirty pages can't be mapped");
 		return err;
 	}
-	new.va = (uintptr_t)new.map + (l->mmap_offset - from);
-	err = node_set_log(s->node, new.va);
+	err = node_set_log(s->node, new.map.va);
 	if (err) {
 		say_err(err, "the kernel refuses the log of dirty pages");
-		munmap(new.map, new.map_len);
+		map_drop(&new.map);
 		return err;
 	}
 	log_drop(s);

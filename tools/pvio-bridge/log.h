@@ -11,7 +11,7 @@ int log_set(struct session *s, const struct vhost_user_log *l, int fd);
  * Is there a bit for each page of @len bytes at a guest physical address. Without a log there need
  * not.
  */
-int log_covers(const struct session *s, uint64_t addr, uint64_t len);
+int log_covers(struct session *s, uint64_t addr, uint64_t len);
 
 /* The same for what is written of a ring. */
 int log_covers_ring(const struct session *s, const struct ring *r);

@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 	sock = socket_get(&o, &listens);
 	if (sock < 0)
 		return 1;
+	socket_notify();
 	sandbox_enter(&o);
 
 	watch(&b, b.signals);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "memory.h"
@@ -45,47 +44,25 @@ static int region_check(const struct memory *m, const struct vhost_user_region *
 	return -EINVAL;
 }
 
-/* A file on huge pages is mapped by whole ones; what it says for itself is a power of two. */
-static uint64_t map_unit(const struct stat *st)
-{
-	uint64_t unit = st->st_blksize > 4096 ? (uint64_t)st->st_blksize : 4096;
-
-	return unit & (unit - 1) ? 4096 : unit;
-}
-
 static int slot_map(struct slot *s, const struct vhost_user_region *r, int fd)
 {
-	uint64_t unit, from, end;
 	struct stat st;
 	int err;
 
 	if (fstat(fd, &st))
 		return -errno;
-	unit = map_unit(&st);
-	from = r->mmap_offset & ~(unit - 1);
-	end = r->mmap_offset + r->size;
-	if (S_ISREG(st.st_mode) && end > (uint64_t)st.st_size) {
-		say("memory region at 0x%llx ends at byte %llu of a file of %llu",
-		    (unsigned long long)r->guest_addr, (unsigned long long)end,
-		    (unsigned long long)st.st_size);
-		return -EINVAL;
-	}
 	s->r = *r;
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
-	s->map_len = (end - from + unit - 1) & ~(unit - 1);
-	s->map = mmap(NULL, s->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-		      (off_t)from);
-	if (s->map == MAP_FAILED) {
-		err = -errno;
+	err = map_file(&s->map, fd, r->mmap_offset, r->size);
+	if (err == -ERANGE)
+		say("memory region at 0x%llx ends at byte %llu of a file of %llu",
+		    (unsigned long long)r->guest_addr,
+		    (unsigned long long)(r->mmap_offset + r->size), (unsigned long long)st.st_size);
+	else if (err)
 		say_err(err, "memory region at 0x%llx can't be mapped",
 			(unsigned long long)r->guest_addr);
-		return err;
-	}
-	/* A core dump of this process is none of the guest's. */
-	madvise(s->map, s->map_len, MADV_DONTDUMP);
-	s->va = (uintptr_t)s->map + (r->mmap_offset - from);
-	return 0;
+	return err;
 }
 
 static const struct slot *slot_find(const struct memory *m, const struct slot *s)
@@ -93,7 +70,7 @@ static const struct slot *slot_find(const struct memory *m, const struct slot *s
 	unsigned int i;
 
 	for (i = 0; i < m->count; i++)
-		if (m->slot[i].map == s->map)
+		if (m->slot[i].map.at == s->map.at)
 			return &m->slot[i];
 	return NULL;
 }
@@ -140,7 +117,7 @@ int memory_tell(const struct memory *m, int node)
 	for (i = 0; i < m->count; i++) {
 		mem->regions[i].guest_phys_addr = m->slot[i].r.guest_addr;
 		mem->regions[i].memory_size = m->slot[i].r.size;
-		mem->regions[i].userspace_addr = m->slot[i].va;
+		mem->regions[i].userspace_addr = m->slot[i].map.va;
 	}
 	err = node_set_mem(node, mem);
 	if (err)
@@ -155,7 +132,7 @@ void memory_settle(const struct memory *m, struct memory *old)
 
 	for (i = 0; i < old->count; i++)
 		if (!slot_find(m, &old->slot[i]))
-			munmap(old->slot[i].map, old->slot[i].map_len);
+			map_drop(&old->slot[i].map);
 	old->count = 0;
 }
 
@@ -190,7 +167,7 @@ int memory_add(struct memory *m, int node, const struct vhost_user_region *r, in
 	err = memory_tell(m, node);
 	if (err) {
 		m->count--;
-		munmap(m->slot[m->count].map, m->slot[m->count].map_len);
+		map_drop(&m->slot[m->count].map);
 	}
 	return err;
 }
@@ -229,7 +206,7 @@ bool memory_translate(const struct memory *m, uint64_t user_addr, uint64_t len, 
 
 		if (user_addr >= s->r.user_addr && user_addr - s->r.user_addr < s->r.size &&
 		    len <= s->r.size - (user_addr - s->r.user_addr)) {
-			*va = s->va + (user_addr - s->r.user_addr);
+			*va = s->map.va + (user_addr - s->r.user_addr);
 			return true;
 		}
 	}

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "map.h"
 #include "protocol.h"
 
 /* As many as the kernel takes. */
@@ -19,16 +20,12 @@
 /*
  * struct slot - a region
  * @r: as the VMM says
- * @map: the mapping, which may begin before the region and end behind it
- * @map_len: bytes there
- * @va: where the region begins
+ * @map: where it is in this process
  * @dev: the file, with @ino
  */
 struct slot {
 	struct vhost_user_region r;
-	void *map;
-	size_t map_len;
-	uint64_t va;
+	struct mapping map;
 	dev_t dev;
 	ino_t ino;
 };

@@ -114,16 +114,6 @@ int node_get_config(int node, uint32_t offset, void *buf, uint32_t len)
 	return err;
 }
 
-int node_set_config(int node, uint32_t offset, const void *buf, uint32_t len)
-{
-	union config_part c = { .part = { .off = offset, .len = len } };
-
-	if (len > CONFIG_MAX)
-		return -EINVAL;
-	memcpy(c.room + sizeof(c.part), buf, len);
-	return node_call(node, VHOST_VDPA_SET_CONFIG, &c);
-}
-
 int node_get_config_size(int node, uint32_t *size)
 {
 	return node_call(node, VHOST_VDPA_GET_CONFIG_SIZE, size);

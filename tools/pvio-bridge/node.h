@@ -30,7 +30,6 @@ int node_set_inflight(int node, unsigned int queue, uint64_t addr, uint64_t size
 
 /* The configuration space, and an event that is signalled when it changes. */
 int node_get_config(int node, uint32_t offset, void *buf, uint32_t len);
-int node_set_config(int node, uint32_t offset, const void *buf, uint32_t len);
 int node_get_config_size(int node, uint32_t *size);
 int node_set_config_call(int node, int fd);
 

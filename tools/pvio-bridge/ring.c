@@ -326,12 +326,18 @@ void ring_replace_all(struct session *s)
 	}
 }
 
-void ring_settle_all(struct session *s)
+int ring_settle_all(struct session *s)
 {
 	unsigned int i;
+	int err, ret = 0;
 
-	for (i = 0; i < s->options->queues; i++)
-		settle(s, &s->ring[i]);
+	for (i = 0; i < s->options->queues; i++) {
+		err = settle(s, &s->ring[i]);
+		/* Its memory may come by another message. */
+		if (err && err != -EFAULT)
+			ret = -ESHUTDOWN;
+	}
+	return ret;
 }
 
 void ring_reset_all(struct session *s)

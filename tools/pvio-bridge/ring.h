@@ -17,8 +17,11 @@ int ring_enable(struct session *s, struct message *m);
 /* Tells the kernel where the queues are that run. One that is in memory no more is stopped. */
 void ring_replace_all(struct session *s);
 
-/* Starts those that wait for nothing but memory: it was taken away, and given back. */
-void ring_settle_all(struct session *s);
+/*
+ * Starts those that wait for nothing but memory: it was taken away, and given back. Returns 0, or
+ * -ESHUTDOWN where one doesn't start in its memory.
+ */
+int ring_settle_all(struct session *s);
 
 /* Completes what is in flight, stops, and forgets what the VMM said. */
 void ring_reset_all(struct session *s);

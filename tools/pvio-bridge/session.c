@@ -46,7 +46,6 @@ static int set_features(struct session *s, struct message *m)
 		return err;
 	}
 	s->features = features;
-	s->kind->accepted(s->node);
 	return 0;
 }
 
@@ -107,9 +106,7 @@ static int set_mem_table(struct session *s, struct message *m)
 	if (!err)
 		err = memory_set(&s->mem, s->node, t->region, t->nregions, m->fd, &s->old);
 	err = memory_changed(s, err);
-	if (!err)
-		ring_settle_all(s);
-	return err;
+	return err ? err : ring_settle_all(s);
 }
 
 static int get_max_mem_slots(struct session *s, struct message *m)
@@ -126,9 +123,7 @@ static int add_mem_reg(struct session *s, struct message *m)
 
 	if (!err)
 		err = memory_add(&s->mem, s->node, r, m->fd[0]);
-	if (!err)
-		ring_settle_all(s);
-	return err;
+	return err ? err : ring_settle_all(s);
 }
 
 static int rem_mem_reg(struct session *s, struct message *m)
@@ -200,12 +195,9 @@ static int set_config(struct session *s, struct message *m)
 	const struct vhost_user_config *c = &m->payload.config;
 	int err = config_check(m);
 
-	if (err)
+	(void)s;
+	if (err || c->flags == VHOST_USER_CONFIG_MIGRATION)
 		return err;
-	if (s->kind->may_set_config(c->offset, c->size))
-		return s->kind->set_config(s->node, c->offset, c->data, c->size);
-	if (c->flags == VHOST_USER_CONFIG_MIGRATION)
-		return 0;
 	say("%u bytes at %u of the configuration can't be written", c->size, c->offset);
 	return -EPERM;
 }
@@ -242,7 +234,6 @@ static int reset_all(struct session *s)
 static int reset_device(struct session *s, struct message *m)
 {
 	(void)m;
-	s->kind->reset();
 	return reset_all(s);
 }
 
@@ -252,7 +243,6 @@ static int set_status(struct session *s, struct message *m)
 		say("status 0x%llx is none", (unsigned long long)m->payload.u64);
 		return -EINVAL;
 	}
-	/* QEMU says so whenever a VM pauses: what its driver has configured stays. */
 	if (!m->payload.u64)
 		return reset_all(s);
 	s->status = m->payload.u64;
@@ -273,7 +263,7 @@ static int get_status(struct session *s, struct message *m)
  * @fds: descriptors; FDS_ANY: the handler looks
  * @answers: bytes of the answer, ANSWERS_SAME: as many as were asked; 0: none but success
  * @needs: feature of the protocol that has to be agreed on
- * @fn: returns 0 or a negative errno, and has said why
+ * @fn: returns 0 or a negative errno, and has said why; -ESHUTDOWN ends the session
  */
 struct request {
 	const char *name;
@@ -451,6 +441,9 @@ static int session_do(struct session *s, struct message *m)
 	err = r->fn(s, m);
 	if (err)
 		say("%s has failed", r->name);
+	/* Half of it can't be taken back: the VMM may try anew. */
+	if (err == -ESHUTDOWN)
+		return err;
 	if (!r->answers)
 		return acknowledge(s, m, err);
 	if (!err)
@@ -517,7 +510,7 @@ static int session_attach(struct session *s)
 	if (err)
 		say_err(err, "%s can't be asked", s->options->node);
 	/* What is on an IOTLB is not forwarded. */
-	s->offered &= ~(1ull << VIRTIO_F_ACCESS_PLATFORM);
+	s->offered &= ~(1ull << VIRTIO_F_ACCESS_PLATFORM | s->kind->withheld);
 	return err;
 }
 

@@ -29,16 +29,14 @@ struct ring {
 /*
  * struct inflight - where queues keep what they have in flight
  * @fd: the memory; -1: there is none
- * @map: of @map_len bytes; the first queue's region is at @va
+ * @map: where the first queue's region is
  * @queues: how many have a region there
  * @stride: bytes of each
  * @offset: of the first one in the file
  */
 struct inflight {
 	int fd;
-	void *map;
-	size_t map_len;
-	uint64_t va;
+	struct mapping map;
 	unsigned int queues;
 	uint64_t stride;
 	uint64_t offset;
@@ -46,14 +44,11 @@ struct inflight {
 
 /*
  * struct dirty_log - where the kernel notes what it writes
- * @map: of @map_len bytes; NULL: nowhere
- * @va: where the bit for address 0 is
+ * @map: where the bit for address 0 is
  * @size: bytes from there
  */
 struct dirty_log {
-	void *map;
-	size_t map_len;
-	uint64_t va;
+	struct mapping map;
 	uint64_t size;
 };
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -123,4 +124,26 @@ int socket_accept(int sock)
 	int fd = accept4(sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+void socket_notify(void)
+{
+	static const char ready[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	int sock;
+
+	if (!len || len > sizeof(a.sun_path))
+		return;
+	memcpy(a.sun_path, path, len);
+	if (*path == '@')
+		*a.sun_path = 0;
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || sendto(sock, ready, sizeof(ready) - 1, MSG_NOSIGNAL,
+			       (const struct sockaddr *)&a,
+			       offsetof(struct sockaddr_un, sun_path) + len) < 0)
+		say_err(-errno, "systemd can't be told that this has started");
+	if (sock >= 0)
+		close(sock);
 }

@@ -15,4 +15,7 @@ int socket_get(const struct options *o, bool *listens);
 /* A VMM that connects; -EAGAIN where there is none. */
 int socket_accept(int sock);
 
+/* Tells systemd, if that has started this process, that VMMs can connect (sd_notify(3)). */
+void socket_notify(void);
+
 #endif

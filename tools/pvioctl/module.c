@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/module.h>
 
 #include "files.h"
 #include "module.h"
@@ -14,8 +16,8 @@
 #include "run.h"
 
 /* In milliseconds. What a process had open may be closed a little after its end. */
-#define REMOVE_LIMIT	10000
-#define REMOVE_STEP	10
+#define USE_LIMIT	10000
+#define USE_STEP	10
 
 /* Who needs others before those. */
 static const char *const names[MODULES_MAX] = { "pvio_vhost_blk", "pvio_vhost" };
@@ -36,26 +38,37 @@ static void find_loaded(struct module *m)
 	snprintf(m->loaded, sizeof(m->loaded), "%s %s", version, sum);
 }
 
-/* To load it is tried when the old one is gone: what can be known before has to be. */
+/*
+ * Would the kernel take it? While there is one of that name it says so, and only after it has
+ * looked at the signature and the version. What it can't unpack itself can't be tried.
+ */
+static int module_try(const char *path)
+{
+	const char *suffix = strrchr(path, '.');
+	int flags = suffix && strcmp(suffix, ".ko") ? MODULE_INIT_COMPRESSED_FILE : 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	err = syscall(SYS_finit_module, fd, "", flags) ? -errno : 0;
+	close(fd);
+	return err == -EEXIST || (flags && err == -EOPNOTSUPP) ? 0 : err;
+}
+
 static void find_installed(const char *command, struct module *m)
 {
-	char version[32], sum[32], magic[128], signer[128], line[8];
+	char version[32], sum[32], path[PATH_LEN];
 	struct utsname u;
-	size_t len;
+	int err;
 
 	uname(&u);
-	len = strlen(u.release);
-	if (modinfo(m->name, "vermagic", magic, sizeof(magic)))
+	if (modinfo(m->name, "filename", path, sizeof(path)))
 		die("%s: %s is not installed for kernel %s: make modules_install", command,
 		    m->name, u.release);
-	if (strncmp(magic, u.release, len) || (magic[len] && magic[len] != ' '))
-		die("%s: the installed %s is for another kernel: it says %s, this is %s", command,
-		    m->name, magic, u.release);
-	modinfo(m->name, "signer", signer, sizeof(signer));
-	if (!file_line(line, sizeof(line), "/sys/module/module/parameters/sig_enforce") &&
-	    *line == 'Y' && !*signer)
-		die("%s: this kernel takes signed modules only, and the installed %s is not signed",
-		    command, m->name);
+	err = module_try(path);
+	if (err)
+		die("%s: the kernel would not take %s: %s; dmesg says why", command, path,
+		    strerror(-err));
 	modinfo(m->name, "version", version, sizeof(version));
 	modinfo(m->name, "srcversion", sum, sizeof(sum));
 	snprintf(m->installed, sizeof(m->installed), "%s %s", version, sum);
@@ -75,20 +88,36 @@ unsigned int modules_find(const char *command, struct module *modules)
 	return n;
 }
 
-int module_remove(const struct module *m)
+/* Each is used by those before it. */
+static bool is_in_use(const struct module *m, unsigned int before)
 {
-	const struct timespec step = { .tv_nsec = REMOVE_STEP * 1000000 };
+	char line[32];
+
+	return !file_line(line, sizeof(line), "/sys/module/%s/refcnt", m->name) &&
+	       strtoul(line, NULL, 10) > before;
+}
+
+const struct module *modules_in_use(const struct module *modules, unsigned int n)
+{
+	const struct timespec step = { .tv_nsec = USE_STEP * 1000000 };
+	unsigned int i;
 	int waited = 0;
 
-	while (syscall(SYS_delete_module, m->name, O_NONBLOCK)) {
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		if (waited >= REMOVE_LIMIT)
-			return -EBUSY;
+	for (;;) {
+		for (i = 0; i < n && !is_in_use(&modules[i], i); i++)
+			;
+		if (i == n)
+			return NULL;
+		if (waited >= USE_LIMIT)
+			return &modules[i];
 		nanosleep(&step, NULL);
-		waited += REMOVE_STEP;
+		waited += USE_STEP;
 	}
-	return 0;
+}
+
+int module_remove(const struct module *m)
+{
+	return syscall(SYS_delete_module, m->name, O_NONBLOCK) ? -errno : 0;
 }
 
 int module_load(const struct module *m)

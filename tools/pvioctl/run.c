@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pvioctl.h"
@@ -51,6 +52,25 @@ int run(const char *const *argv)
 
 	fflush(stdout);
 	return spawn(&pid, argv, -1) ? 127 : status_of(pid);
+}
+
+int run_for(const char *const *argv, unsigned int seconds)
+{
+	const struct timespec step = { .tv_nsec = 10000000 };
+	unsigned long left = seconds * 100ul;
+	siginfo_t info;
+	pid_t pid;
+
+	fflush(stdout);
+	if (spawn(&pid, argv, -1))
+		return 127;
+	for (; left; left--) {
+		info.si_pid = 0;
+		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid)
+			return status_of(pid);
+		nanosleep(&step, NULL);
+	}
+	return 124;
 }
 
 int run_read(const char *const *argv, char *buf, size_t len)

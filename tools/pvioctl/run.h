@@ -12,6 +12,9 @@
  */
 int run(const char *const *argv);
 
+/* The same, and 124 when it has not ended after so many seconds: it goes on by itself then. */
+int run_for(const char *const *argv, unsigned int seconds);
+
 /*
  * The same, and what it writes to stdout is in @buf, without its last end of line, cut off where it
  * is longer.

@@ -2,9 +2,11 @@
 /* pvioctl upgrade: other modules beneath VMs that go on. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,23 +20,38 @@
 #define DAEMON		"pvio-bridge"
 #define UNITS_MAX	1024
 
+/* In seconds: what is in flight may take long. */
+#define STOP_LIMIT	60
+
 static struct {
 	bool dry, force;
+	unsigned int limit;
 	const char *stop, *start;
 	unsigned int nr_modules;
 	struct module modules[MODULES_MAX];
 	unsigned int nr_units;
 	const char *units[UNITS_MAX];
 	char unit_names[65536];
-} up;
+} up = { .limit = STOP_LIMIT };
 
 void upgrade_help(FILE *f)
 {
 	fputs("\n  --dry-run         say what would be done\n"
 	      "  --force           also where what is loaded is what is installed\n"
+	      "  --limit SECONDS   how long the daemons may take to stop, 60\n"
 	      "  --stop COMMAND    how to stop the daemons of " DAEMON ", and\n"
 	      "  --start COMMAND   to start them again: for sh, where it isn't systemd that\n"
 	      "                    runs them as " UNITS "\n", f);
+}
+
+static unsigned int limit_of(const struct args *a, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !n || n > 86400)
+		die_usage("%s: --limit %s: it can be 1 to 86400", a->command, text);
+	return n;
 }
 
 static void take_options(struct args *a)
@@ -46,6 +63,8 @@ static void take_options(struct args *a)
 			up.dry = true;
 		else if (!strcmp(option, "force") && !value)
 			up.force = true;
+		else if (!strcmp(option, "limit"))
+			up.limit = limit_of(a, args_value(a, option, value));
 		else if (!strcmp(option, "stop"))
 			up.stop = args_value(a, option, value);
 		else if (!strcmp(option, "start"))
@@ -77,12 +96,19 @@ static void find_users(struct users *u)
 	users_find(u, 1);
 }
 
+/* Its cgroup is that of one of those that will be stopped. */
 static bool is_of_unit(pid_t pid)
 {
-	char path[64];
+	char path[64], name[PATH_LEN];
+	unsigned int i;
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	return file_says(path, "/" DAEMON "@");
+	for (i = 0; i < up.nr_units; i++) {
+		snprintf(name, sizeof(name), "/%s\n", up.units[i]);
+		if (file_says(path, name))
+			return true;
+	}
+	return false;
 }
 
 /* A VMM that has opened the node itself would not open it again. */
@@ -133,26 +159,20 @@ static void find_units(const char *command)
 }
 
 /* Of all daemons at once, since each of them waits for what it has in flight. */
-static int systemctl(const char *verb)
+static int systemctl(const char *verb, bool wait, unsigned int limit)
 {
-	const char *argv[UNITS_MAX + 3] = { "systemctl", verb };
+	const char *argv[UNITS_MAX + 4] = { "systemctl", wait ? "--quiet" : "--no-block", verb };
 
 	if (!up.nr_units)
 		return 0;
-	memcpy(argv + 2, up.units, up.nr_units * sizeof(*argv));
-	return run(argv);
-}
-
-static int daemons(const char *command, const char *verb)
-{
-	const char *const argv[] = { "sh", "-c", command, NULL };
-
-	return command ? run(argv) : systemctl(verb);
+	memcpy(argv + 3, up.units, up.nr_units * sizeof(*argv));
+	return limit ? run_for(argv, limit) : run(argv);
 }
 
 static int start_daemons(const char *command)
 {
-	int status = daemons(up.start, "start");
+	const char *const argv[] = { "sh", "-c", up.start, NULL };
+	int status = up.start ? run(argv) : systemctl("start", true, 0);
 
 	if (status)
 		complain("%s: the daemons don't start again (status %d): their VMs wait", command,
@@ -160,49 +180,65 @@ static int start_daemons(const char *command)
 	return status;
 }
 
-/* The old ones again, as far as they are gone. Returns the exit status. */
-static int go_back(const char *command, unsigned int removed)
+/* Where one hangs, the others are not to wait for it. */
+static int stop_daemons(const char *command)
 {
-	while (removed)
-		if (module_load(&up.modules[--removed]))
-			complain("%s: %s can't be loaded again", command,
-				 up.modules[removed].name);
-	start_daemons(command);
-	return EXIT_FAILURE;
+	const char *const argv[] = { "sh", "-c", up.stop, NULL };
+	int status = up.stop ? run_for(argv, up.limit) : systemctl("stop", true, up.limit);
+
+	if (!status)
+		return 0;
+	if (status == 124)
+		complain("%s: the daemons have not stopped in %u s; they are started again",
+			 command, up.limit);
+	else
+		complain("%s: the daemons can't be stopped (status %d)", command, status);
+	if (up.stop || !up.nr_units)
+		start_daemons(command);
+	else
+		systemctl("start", false, 0);
+	return status;
 }
 
-static void say_in_use(const char *command, const struct module *m, int err)
+static int refuse_in_use(const char *command, const struct module *m)
 {
 	struct users *u = need(malloc(sizeof(*u)));
 
 	find_users(u);
-	complain("%s: %s can't be removed: %s%s%s; the daemons are started again", command, m->name,
-		 strerror(-err), u->n ? ", /dev/vhost-blk is open in " : "", u->names);
+	complain("%s: %s is in use%s%s; the daemons are started again", command, m->name,
+		 u->n ? ", /dev/vhost-blk is open in " : "", u->names);
 	free(u);
+	start_daemons(command);
+	return EXIT_FAILURE;
 }
 
+/* A new module on an old one is not tried. */
 static int replace(const char *command)
 {
+	const struct module *m = modules_in_use(up.modules, up.nr_modules);
 	unsigned int i;
-	int err;
+	int err = 0;
 
-	for (i = 0; i < up.nr_modules; i++) {
-		err = module_remove(&up.modules[i]);
-		if (err) {
-			say_in_use(command, &up.modules[i], err);
-			return go_back(command, i);
-		}
+	if (m)
+		return refuse_in_use(command, m);
+	for (i = 0; i < up.nr_modules && !err; i++) {
+		m = &up.modules[i];
+		err = module_remove(m);
+		if (err)
+			complain("%s: %s can't be removed: %s", command, m->name, strerror(-err));
 	}
-	while (i--) {
-		if (!module_load(&up.modules[i]))
-			continue;
-		complain("%s: the installed %s can't be loaded; dmesg says why", command,
-			 up.modules[i].name);
-		complain("%s: The VMs wait. Mend it, modprobe %s, and start the daemons", command,
-			 up.modules[0].name);
-		return EXIT_FAILURE;
+	while (!err && i) {
+		m = &up.modules[--i];
+		err = module_load(m);
+		if (err)
+			complain("%s: the installed %s can't be loaded; dmesg says why", command,
+				 m->name);
 	}
-	return start_daemons(command) ? EXIT_FAILURE : 0;
+	if (!err)
+		return start_daemons(command) ? EXIT_FAILURE : 0;
+	complain("%s: the VMs wait: mend it, modprobe %s, and start the daemons", command,
+		 up.modules[0].name);
+	return EXIT_FAILURE;
 }
 
 static double now(void)
@@ -223,12 +259,8 @@ static int upgrade(const char *command)
 	/* Half an upgrade is VMs that stand still. */
 	for (i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	status = daemons(up.stop, "stop");
-	if (status) {
-		complain("%s: the daemons can't be stopped (status %d)", command, status);
-		start_daemons(command);
+	if (stop_daemons(command))
 		return EXIT_FAILURE;
-	}
 	status = replace(command);
 	if (!status)
 		printf("the daemons were stopped for %.3f s\n", now() - since);
@@ -251,17 +283,31 @@ static bool say_modules(void)
 	return differ;
 }
 
+/* The lock ends with the process. */
+static void only_one(const char *command)
+{
+	int fd;
+
+	if (geteuid())
+		die("%s: it takes root", command);
+	fd = open("/run/pvioctl-upgrade.lock", O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
+		die("%s: /run/pvioctl-upgrade.lock can't be had: %s", command,
+		    errno == EWOULDBLOCK ? "another one is at work" : strerror(errno));
+}
+
 int cmd_upgrade(struct args *a)
 {
 	bool differ;
 
 	take_options(a);
+	only_one(a->command);
 	up.nr_modules = modules_find(a->command, up.modules);
 	if (!up.nr_modules)
 		die("%s: no module of pvio is loaded: modprobe pvio_vhost_blk", a->command);
+	find_units(a->command);
 	refuse_disks(a->command);
 	refuse_users(a->command);
-	find_units(a->command);
 	differ = say_modules();
 	if (!differ && !up.force) {
 		puts("nothing is to be done");

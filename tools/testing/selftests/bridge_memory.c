@@ -230,20 +230,27 @@ static int memory_logged(void *ctx)
 	return env_verify(e);
 }
 
-/* One that is too short for what there is, or for what comes. */
+/* One that is too short for what there is, or for what comes, as long as it is wanted. */
 static int memory_log_short(void *ctx)
 {
 	struct env *e = ctx;
 	struct blk *b = &e->b;
+	uint64_t features = b->features | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 	size_t size = ((b->mem.iova + b->mem.size) / 4096 + 7) / 8;
 	int fd = memfd_create("log", MFD_CLOEXEC);
 	struct gmem m;
 
 	CHECK(fd >= 0 && !ftruncate(fd, (off_t)size), "no log");
 	CHECK_OK(vhost_user_set_log(b->v.fd, size, 0, fd));
+	CHECK_OK(vhost_user_set(b->v.fd, VHOST_USER_SET_FEATURES, features | BIT(VHOST_F_LOG_ALL),
+				true));
 	CHECK_OK(gmem_create(&m, GMEM_SHARED, EXTRA_IOVA, EXTRA));
 	CHECK_EQ(vhost_user_slot(b->v.fd, VHOST_USER_ADD_MEM_REG, &m, true), -EREMOTEIO);
 	CHECK_PASS(env_verify(e));
+	CHECK_OK(vhost_user_set(b->v.fd, VHOST_USER_SET_FEATURES, features, true));
+	CHECK_OK(vhost_user_slot(b->v.fd, VHOST_USER_ADD_MEM_REG, &m, true));
+	CHECK_PASS(env_verify(e));
+	CHECK_OK(vhost_user_slot(b->v.fd, VHOST_USER_REM_MEM_REG, &m, true));
 	CHECK(vhost_user_set_log(b->v.fd, size - 1, 0, fd), "a short log is taken");
 	gmem_destroy(&m);
 	close(fd);

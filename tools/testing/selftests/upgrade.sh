@@ -59,6 +59,9 @@ usage() {
 	said_with 2 "upgrade: frob: options begin" -- upgrade frob
 	said_with 2 "--stop and --start belong together" -- upgrade --stop true
 	said_with 2 "upgrade: --start: a value is missing" -- upgrade --start
+	said_with 2 "upgrade: --limit 0: it can be 1 to" -- upgrade --limit 0
+	install -m 0755 "$PVIOCTL" /tmp/pvioctl
+	refused "upgrade: it takes root" as_nobody /tmp/pvioctl upgrade
 }
 
 nothing_to_do() {
@@ -93,10 +96,11 @@ refused_before() {
 	daemon_start
 	said_with 1 "process $DAEMON_PID (pvio-bridge) is of no unit" -- upgrade --force
 	daemon_end
-	fake modinfo 'echo 6.6.6-frob SMP mod_unload'
-	with_fakes 1 "is for another kernel: it says 6.6.6-frob SMP" -- upgrade "${OPTIONS[@]}"
-	fake modinfo "echo $(uname -r)x SMP"
-	with_fakes 1 "is for another kernel" -- upgrade "${OPTIONS[@]}"
+	fake modinfo "echo $FAKES/other.ko"
+	sed 's/vermagic=[0-9]/vermagic=x/' "$(modinfo -F filename pvio_vhost_blk)" >"$FAKES/other.ko"
+	with_fakes 1 "the kernel would not take $FAKES/other.ko" -- upgrade "${OPTIONS[@]}"
+	: >"$FAKES/other.ko"
+	with_fakes 1 "the kernel would not take $FAKES/other.ko" -- upgrade "${OPTIONS[@]}"
 	fake modinfo 'exit 1'
 	with_fakes 1 "pvio_vhost_blk is not installed for kernel $(uname -r)" -- \
 		upgrade "${OPTIONS[@]}"
@@ -114,15 +118,16 @@ refused_disk() {
 	told
 }
 
-unsigned_refused() {
-	local file=/sys/module/module/parameters/sig_enforce
+# Two at once would take away each other's modules.
+only_one() {
+	local first
 
-	[ -e "$file" ] || return 4
-	echo Y >/tmp/sig_enforce
-	in_place "mount --bind /tmp/sig_enforce $file
-		$(declare -f said_with p fail note); PVIOCTL=$PVIOCTL
-		said_with 1 'takes signed modules only, and the installed pvio_vhost_blk' -- upgrade --force"
-	told
+	p upgrade --force --stop "echo stop >>$TOLD; sleep 5" --start "echo start >>$TOLD" &
+	first=$!
+	await "$LIMIT" grep -q stop "$TOLD"
+	said_with 1 "another one is at work" -- upgrade "${OPTIONS[@]}"
+	wait "$first"
+	told stop start
 }
 
 # Whatever fails after the stop, the daemons are started again.
@@ -136,12 +141,22 @@ stop_fails() {
 	same "$(generation)" "$before" "the modules"
 }
 
+stop_hangs() {
+	local before
+
+	before=$(generation)
+	said_with 1 "have not stopped in 1 s" -- upgrade --force --limit 1 \
+		--stop "echo stop >>$TOLD; sleep 8" --start "echo start >>$TOLD"
+	told stop start
+	same "$(generation)" "$before" "the modules"
+}
+
 stays_in_use() {
 	local before
 
 	before=$(generation)
 	daemon_start
-	said_with 1 "pvio_vhost_blk can't be removed" "open in $DAEMON_PID (pvio-bridge)" \
+	said_with 1 "pvio_vhost_blk is in use, $NODE is open in $DAEMON_PID (pvio-bridge)" \
 		"started again" -- upgrade "${OPTIONS[@]}"
 	daemon_end
 	told stop start
@@ -150,7 +165,7 @@ stays_in_use() {
 
 load_fails() {
 	fake modprobe 'exit 1'
-	with_fakes 1 "the installed pvio_vhost can't be loaded" "The VMs wait" \
+	with_fakes 1 "the installed pvio_vhost can't be loaded" "the VMs wait" \
 		"modprobe pvio_vhost_blk" -- upgrade "${OPTIONS[@]}"
 	told stop
 	[ ! -e /sys/module/pvio_vhost_blk ]
@@ -171,8 +186,8 @@ interrupted() {
 	told start
 }
 
-TESTS="usage nothing_to_do replaced refused_before refused_disk unsigned_refused stop_fails
-	stays_in_use load_fails start_fails interrupted"
+TESTS="usage nothing_to_do replaced refused_before refused_disk only_one stop_fails
+	stop_hangs stays_in_use load_fails start_fails interrupted"
 
 install_modules
 ktap_plan "$(wc -w <<<"$TESTS")"

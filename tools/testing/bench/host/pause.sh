@@ -18,22 +18,23 @@ MEMORY=192
 
 reader_script() {
 	cat <<-'END'
-		cat /sys/firmware/qemu_fw_cfg/by_name/opt/pvio/pause/raw >/run/pause
+		dd if=/dev/vdb of=/run/pause bs=1M count=1 2>/dev/null
 		chmod +x /run/pause
 		/run/pause /dev/vdb
 	END
 }
 
-# reader NUMBER - a VM on a store of its own; its first disk is QEMU's
+# reader NUMBER - a VM on a store of its own, with the program that it is to run; its first disk is
+# QEMU's
 reader() {
 	store_make "pause$1" 8
+	dd if=/payload/bench/pause of="/dev/pause$1" bs=1M conv=fsync status=none
 	unit_start "pause$1" "/dev/pause$1"
 	# shellcheck disable=SC2046 # words
 	vmm_start "pause$1" -m $MEMORY -object "memory-backend-memfd,id=mem,size=${MEMORY}M,share=on" \
 		-machine memory-backend=mem -drive "file=$GUEST,format=raw,if=none,id=boot,snapshot=on" \
 		-device virtio-blk-pci,drive=boot \
-		$(on_bridge "pause$1" 1) -fw_cfg name=opt/pvio/script,file=/run/reader \
-		-fw_cfg name=opt/pvio/pause,file=/payload/bench/pause
+		$(on_bridge "pause$1" 1) -fw_cfg name=opt/pvio/script,file=/run/reader
 	vmm_until "pause$1" '^PVIO-GUEST-ALIVE'
 }
 

@@ -44,7 +44,12 @@ unit_words() {
 	done
 }
 
+# unit_end NAME [KILLS] - it may not have ended by itself but for those
 unit_end() {
+	local restarts
+
+	restarts=$(inside systemctl show --property NRestarts --value "pvio-bridge@$1")
+	[ "$restarts" = "${2:-0}" ] || { unit_words "$1"; fail "$1 has ended $restarts times"; return; }
 	inside systemctl stop "pvio-bridge@$1"
 	! inside systemctl is-failed --quiet "pvio-bridge@$1" || { unit_words "$1"; return 1; }
 }
@@ -61,7 +66,14 @@ unit_is_another() {
 }
 
 shake_restart() {
+	local pid
+
+	pid=$(unit_pid data)
 	inside systemctl restart pvio-bridge@data
+	unit_is_another data "$pid"
+	# It looks for another size, and finds none.
+	inside systemctl reload pvio-bridge@data
+	KILLS=0
 }
 
 # systemd starts it again.
@@ -71,6 +83,7 @@ shake_kill() {
 	pid=$(unit_pid data)
 	inside systemctl kill --signal=KILL pvio-bridge@data
 	await 60 unit_is_another data "$pid"
+	KILLS=$((KILLS + 1))
 }
 
 # Both daemons.
@@ -82,25 +95,29 @@ shake_upgrade() {
 	[ "$(grep -c ' runs$' <<<"$said")" = 2 ] || fail "not two daemons: $said" || return
 	[ "$(stat -c %i /sys/module/pvio_vhost)" != "$before" ] || fail "the module is the same one"
 	sed -n 's/^the daemons/&/p' <<<"$said"
+	KILLS=0
 }
 
 # bridge_shaken WHAT... - while a VM's fio writes and reads, this is done by turns, SHAKEN times
 bridge_shaken() {
 	local what=("$@")
 
-	SHAKEN=0
+	# A start by hand begins to count anew.
+	SHAKEN=0 KILLS=0
 	unit_start boot "$GUEST"
 	unit_start data "$SCRATCH"
 	vm_on shaken boot data
 	vmm_until shaken '^PVIO-GUEST-BOOTED' || { unit_words boot; return 1; }
+	vmm_watch
 	until fio_ended shaken; do
+		! vmm_hung shaken || { vmm_words shaken; unit_words boot data; return 1; }
 		"shake_${what[SHAKEN % $#]}"
 		SHAKEN=$((SHAKEN + 1))
 		sleep 2
 	done
 	vmm_end shaken || { unit_words boot data; return 1; }
 	unit_end boot
-	unit_end data
+	unit_end data "$KILLS"
 	fio_checked shaken
 	[ $SHAKEN -ge $# ] || fail "$SHAKEN times only: $*"
 }

@@ -121,9 +121,14 @@ vmm_hung() {
 	[ $quiet -ge $VMM_SILENCE ]
 }
 
+# vmm_watch - from now on, for vmm_hung
+vmm_watch() {
+	VMM_SIZE='' VMM_SINCE=$SECONDS VMM_TOLD=$SECONDS
+}
+
 # vmm_until NAME PATTERN - wait until the VM's serial port has said so
 vmm_until() {
-	VMM_SIZE='' VMM_SINCE=$SECONDS VMM_TOLD=$SECONDS
+	vmm_watch
 	until grep -aqE -- "$2" "$VMM_RUN/$1/serial"; do
 		if vmm_gone || vmm_hung "$1"; then
 			grep -aqE -- "$2" "$VMM_RUN/$1/serial" && return

@@ -260,7 +260,6 @@ static int fake_call(unsigned long call, void *arg)
 		FUZZ_CHECK(config->off <= 96 && config->len <= 96 - config->off, "config");
 		memset(config->buf, 7, config->len);
 		return 0;
-	case VHOST_VDPA_SET_CONFIG:
 	case VHOST_VDPA_SET_CONFIG_CALL:
 	case VHOST_SET_LOG_FD:
 		return 0;

@@ -44,10 +44,6 @@ static void kind_nothing(int node)
 {
 }
 
-static void kind_reset(void)
-{
-}
-
 static int kind_claim(void)
 {
 	FUZZ_CHECK(!claimed, "claimed twice");
@@ -68,22 +64,13 @@ static void kind_fill_config(const struct options *o, uint8_t *config, uint32_t 
 	config[len - 1] = 1;
 }
 
-static bool kind_may_set(uint32_t offset, uint32_t len)
-{
-	return offset == 32 && len == 1;
-}
-
 static const struct kind fuzz_kind = {
 	.attach = kind_attach,
 	.detach = kind_nothing,
-	.reset = kind_reset,
-	.accepted = kind_nothing,
 	.claim = kind_claim,
 	.release = kind_release,
 	.refresh = kind_nothing,
 	.fill_config = kind_fill_config,
-	.may_set_config = kind_may_set,
-	.set_config = node_set_config,
 };
 
 static int make_fd(u8 what)
