@@ -97,7 +97,7 @@ refused_before() {
 	said_with 1 "process $DAEMON_PID (pvio-bridge) is of no unit" -- upgrade --force
 	daemon_end
 	fake modinfo "echo $FAKES/other.ko"
-	sed 's/vermagic=[0-9]/vermagic=x/' "$(modinfo -F filename pvio_vhost_blk)" >"$FAKES/other.ko"
+	sed 's/ mod_unload/ mod_xnload/' "$(modinfo -F filename pvio_vhost_blk)" >"$FAKES/other.ko"
 	with_fakes 1 "the kernel would not take $FAKES/other.ko" -- upgrade "${OPTIONS[@]}"
 	: >"$FAKES/other.ko"
 	with_fakes 1 "the kernel would not take $FAKES/other.ko" -- upgrade "${OPTIONS[@]}"
