@@ -7,6 +7,8 @@ static int __init pvblk_init(void)
 {
 	int err;
 
+	if (strcmp(PVIO_LAYOUT, PVIO_VERSION))
+		return -EINVAL;
 	err = PVIO_VDPA ? pvblk_vdpa_init() : 0;
 	if (err)
 		return err;

@@ -21,6 +21,17 @@ static bool pvchr_logs(const struct pvchr *c, u64 features)
 	return false;
 }
 
+static int pvchr_log_use(struct pvchr *c, struct pvlog *log, bool all)
+{
+	unsigned int i;
+	int err = 0;
+
+	c->logging = log;
+	for (i = 0; i < c->dev->nvqs; i++)
+		err = pvdev_vq_set_log(c->dev->vqs[i], log, all) ?: err;
+	return err;
+}
+
 /**
  * pvchr_log_update() - have the queues note what they write as was said last
  * @c: the device
@@ -33,8 +44,7 @@ int pvchr_log_update(struct pvchr *c, u64 features)
 {
 	bool all = features & BIT_ULL(VHOST_F_LOG_ALL);
 	struct pvlog *log = NULL;
-	unsigned int i;
-	int err = 0;
+	int err;
 
 	if (pvchr_logs(c, features)) {
 		log = pvlog_alloc(c->log_base, c->mem, c->log_event);
@@ -44,9 +54,7 @@ int pvchr_log_update(struct pvchr *c, u64 features)
 		/* Queues have no log, and their turns need not be waited for. */
 		return 0;
 	}
-	c->logging = log;
-	for (i = 0; i < c->dev->nvqs; i++)
-		err = pvdev_vq_set_log(c->dev->vqs[i], log, all) ?: err;
+	err = pvchr_log_use(c, log, all);
 	pvlog_put(log);
 	return err;
 }
@@ -65,6 +73,7 @@ static int pvchr_log_check(const struct pvchr *c, u64 base)
 long pvchr_set_log_base(struct pvchr *c, void __user *argp)
 {
 	u64 base, old = c->log_base;
+	struct pvlog *was = NULL;
 	int err;
 
 	if (copy_from_user(&base, argp, sizeof(base)))
@@ -73,13 +82,20 @@ long pvchr_set_log_base(struct pvchr *c, void __user *argp)
 	if (err)
 		return err;
 
+	/* The way back needs no memory: the owner takes it that a refused one is not in use. */
+	if (pvchr_logs(c, c->acked)) {
+		was = pvlog_alloc(old, c->mem, c->log_event);
+		if (!was)
+			return -ENOMEM;
+	}
 	c->log_base = base;
 	err = pvchr_log_update(c, c->acked);
 	if (err) {
-		/* The owner takes it that the new one is not in use. */
 		c->log_base = old;
-		pvchr_log_update(c, c->acked);
+		if (was)
+			pvchr_log_use(c, was, c->acked & BIT_ULL(VHOST_F_LOG_ALL));
 	}
+	pvlog_put(was);
 	return err;
 }
 

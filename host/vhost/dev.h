@@ -16,6 +16,9 @@
 
 struct eventfd_ctx;
 struct vhost_vring_inflight_info;
+/* By a name that only modules that were built with the same headers know. */
+extern const char PVIO_LAYOUT[];
+
 struct pvdev;
 struct pvdev_vq;
 struct pvlog;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/module.h>
 
+#include "dev.h"
 #include "netlink.h"
 #include "worker.h"
+
+const char PVIO_LAYOUT[] = PVIO_VERSION;
+EXPORT_SYMBOL_GPL(PVIO_LAYOUT);
 
 static int __init pvio_vhost_init(void)
 {

@@ -226,9 +226,13 @@ static int reset_all(struct session *s)
 
 	ring_reset_all(s);
 	err = inflight_clear(s);
+	if (!err)
+		err = node_set_features(s->node, 0);
+	if (err)
+		return -ESHUTDOWN;
 	s->features &= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
 	s->status = 0;
-	return err ? err : node_set_features(s->node, 0);
+	return 0;
 }
 
 static int reset_device(struct session *s, struct message *m)

@@ -97,16 +97,17 @@ static bool is_in_use(const struct module *m, unsigned int before)
 	       strtoul(line, NULL, 10) > before;
 }
 
-const struct module *modules_in_use(const struct module *modules, unsigned int n)
+const struct module *modules_in_use(const struct module *modules, unsigned int first,
+				    unsigned int n)
 {
 	const struct timespec step = { .tv_nsec = USE_STEP * 1000000 };
 	unsigned int i;
 	int waited = 0;
 
 	for (;;) {
-		for (i = 0; i < n && !is_in_use(&modules[i], i); i++)
+		for (i = first; i < n && !is_in_use(&modules[i], i); i++)
 			;
-		if (i == n)
+		if (i >= n)
 			return NULL;
 		if (waited >= USE_LIMIT)
 			return &modules[i];
@@ -115,9 +116,18 @@ const struct module *modules_in_use(const struct module *modules, unsigned int n
 	}
 }
 
+/* Whoever asks the module for something holds it for a moment. */
 int module_remove(const struct module *m)
 {
-	return syscall(SYS_delete_module, m->name, O_NONBLOCK) ? -errno : 0;
+	const struct timespec step = { .tv_nsec = USE_STEP * 1000000 };
+	int waited;
+
+	for (waited = 0; syscall(SYS_delete_module, m->name, O_NONBLOCK); waited += USE_STEP) {
+		if (errno != EWOULDBLOCK || waited >= USE_LIMIT)
+			return -errno;
+		nanosleep(&step, NULL);
+	}
+	return 0;
 }
 
 int module_load(const struct module *m)

@@ -20,12 +20,13 @@ struct module {
 unsigned int modules_find(const char *command, struct module *modules);
 
 /*
- * Waits up to ten seconds until nobody uses the modules but each other, of which @modules are @n.
- * Returns the one that is in use, or NULL.
+ * Waits up to ten seconds until nobody uses the modules from @first on but those before each, of
+ * the @n in @modules. Returns the one that is in use, or NULL.
  */
-const struct module *modules_in_use(const struct module *modules, unsigned int n);
+const struct module *modules_in_use(const struct module *modules, unsigned int first,
+				    unsigned int n);
 
-/* Returns 0 or a negative errno. */
+/* Tries for ten seconds. Returns 0 or a negative errno. */
 int module_remove(const struct module *m);
 int module_load(const struct module *m);
 

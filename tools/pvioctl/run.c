@@ -56,7 +56,7 @@ int run(const char *const *argv)
 
 int run_for(const char *const *argv, unsigned int seconds)
 {
-	const struct timespec step = { .tv_nsec = 10000000 };
+	const struct timespec step = { .tv_nsec = 10000000 }, grace = { .tv_sec = 1 };
 	unsigned long left = seconds * 100ul;
 	siginfo_t info;
 	pid_t pid;
@@ -70,6 +70,11 @@ int run_for(const char *const *argv, unsigned int seconds)
 			return status_of(pid);
 		nanosleep(&step, NULL);
 	}
+	/* What it has started, too: it must not go on when things are mended. */
+	kill(-pid, SIGTERM);
+	nanosleep(&grace, NULL);
+	kill(-pid, SIGKILL);
+	status_of(pid);
 	return 124;
 }
 

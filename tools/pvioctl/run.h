@@ -12,7 +12,7 @@
  */
 int run(const char *const *argv);
 
-/* The same, and 124 when it has not ended after so many seconds: it goes on by itself then. */
+/* The same, and 124 when it has not ended after so many seconds, and was made to. */
 int run_for(const char *const *argv, unsigned int seconds);
 
 /*

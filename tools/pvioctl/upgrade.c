@@ -131,6 +131,8 @@ static void refuse_users(const char *command)
 	unsigned int i;
 
 	find_users(u);
+	if (u->n == USERS_MAX)
+		die("%s: %s is open in too many processes", command, u->node);
 	for (i = 0; i < u->n; i++)
 		refuse_user(command, u->pid[i], u->node);
 	free(u);
@@ -180,6 +182,15 @@ static int start_daemons(const char *command)
 	return status;
 }
 
+static void say_stopping(void)
+{
+	static const char *const argv[] = { "systemctl", "list-units", "--plain", "--no-legend",
+					    "--full", "--state=deactivating", UNITS, NULL };
+
+	if (up.nr_units)
+		run(argv);
+}
+
 /* Where one hangs, the others are not to wait for it. */
 static int stop_daemons(const char *command)
 {
@@ -188,11 +199,13 @@ static int stop_daemons(const char *command)
 
 	if (!status)
 		return 0;
-	if (status == 124)
+	if (status == 124) {
 		complain("%s: the daemons have not stopped in %u s; they are started again",
 			 command, up.limit);
-	else
+		say_stopping();
+	} else {
 		complain("%s: the daemons can't be stopped (status %d)", command, status);
+	}
 	if (up.stop || !up.nr_units)
 		start_daemons(command);
 	else
@@ -215,7 +228,7 @@ static int refuse_in_use(const char *command, const struct module *m)
 /* A new module on an old one is not tried. */
 static int replace(const char *command)
 {
-	const struct module *m = modules_in_use(up.modules, up.nr_modules);
+	const struct module *m = modules_in_use(up.modules, 0, up.nr_modules);
 	unsigned int i;
 	int err = 0;
 
@@ -234,8 +247,8 @@ static int replace(const char *command)
 			complain("%s: the installed %s can't be loaded; dmesg says why", command,
 				 m->name);
 	}
-	if (!err)
-		return start_daemons(command) ? EXIT_FAILURE : 0;
+	if (!err || module_loaded(up.modules[0].name))
+		return start_daemons(command) || err ? EXIT_FAILURE : 0;
 	complain("%s: the VMs wait: mend it, modprobe %s, and start the daemons", command,
 		 up.modules[0].name);
 	return EXIT_FAILURE;
@@ -298,6 +311,7 @@ static void only_one(const char *command)
 
 int cmd_upgrade(struct args *a)
 {
+	const struct module *m;
 	bool differ;
 
 	take_options(a);
@@ -308,6 +322,11 @@ int cmd_upgrade(struct args *a)
 	find_units(a->command);
 	refuse_disks(a->command);
 	refuse_users(a->command);
+	/* What only the daemons need is theirs; what these need is nobody's but theirs. */
+	m = modules_in_use(up.modules, 1, up.nr_modules);
+	if (m)
+		die("%s: %s is in use by others: somebody traces it, or reads its netlink family",
+		    a->command, m->name);
 	differ = say_modules();
 	if (!differ && !up.force) {
 		puts("nothing is to be done");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pause DISK - in a VM: reads 4 KiB every 20 ms, and tells of each read that took longer than 50 ms
- * how many milliseconds it took; and now and then that it is still there.
+ * pause DISK - in a VM: reads 4 KiB every 200 ms, and tells of each read that took longer than
+ * 50 ms how many milliseconds it took; and now and then that it is still there.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define BLOCK		4096u
-#define EVERY_MS	20
+#define EVERY_MS	200
 #define TOLD_MS		50
 #define ALIVE_MS	2000
 
