@@ -482,7 +482,7 @@ static int pvblk_chr_open(struct inode *inode, struct file *file)
 		goto err_make;
 
 	pvdev_register(&b->dev.pvdev);
-	file->private_data = b;
+	file->private_data = &b->chr;
 	return 0;
 
 err_make:
@@ -498,7 +498,7 @@ err_id:
  */
 static int pvblk_chr_release(struct inode *inode, struct file *file)
 {
-	struct pvblk_chr *b = file->private_data;
+	struct pvblk_chr *b = to_pvblk_chr(file->private_data);
 
 	if (!(current->flags & PF_KTHREAD)) {
 		pvblk_chr_close(b);
@@ -509,44 +509,14 @@ static int pvblk_chr_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static long pvblk_chr_ioctl(struct file *file, unsigned int cmd,
-			    unsigned long arg)
-{
-	struct pvblk_chr *b = file->private_data;
-
-	return pvchr_ioctl(&b->chr, cmd, (void __user *)arg);
-}
-
-static struct pvchr *pvblk_chr_of(const struct file *file)
-{
-	struct pvblk_chr *b = file->private_data;
-
-	return &b->chr;
-}
-
-static ssize_t pvblk_chr_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	return pvchr_read_iter(pvblk_chr_of(iocb->ki_filp), iocb, to);
-}
-
-static ssize_t pvblk_chr_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	return pvchr_write_iter(pvblk_chr_of(iocb->ki_filp), iocb, from);
-}
-
-static __poll_t pvblk_chr_poll(struct file *file, poll_table *wait)
-{
-	return pvchr_poll(pvblk_chr_of(file), file, wait);
-}
-
 static const struct file_operations pvblk_chr_fops = {
 	.owner = THIS_MODULE,
 	.open = pvblk_chr_open,
 	.release = pvblk_chr_release,
-	.read_iter = pvblk_chr_read_iter,
-	.write_iter = pvblk_chr_write_iter,
-	.poll = pvblk_chr_poll,
-	.unlocked_ioctl = pvblk_chr_ioctl,
+	.read_iter = pvchr_file_read_iter,
+	.write_iter = pvchr_file_write_iter,
+	.poll = pvchr_file_poll,
+	.unlocked_ioctl = pvchr_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };

@@ -243,6 +243,7 @@ int pvblk_dev_start_pool(struct pvblk_dev *dev, enum pvworker_kind kind)
 {
 	struct pvblk_pool *pool;
 
+	lockdep_assert_held(&dev->pvdev.control);
 	if (dev->pool || !(dev->target.file || dev->target.conv_zones))
 		return 0;
 

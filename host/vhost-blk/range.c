@@ -127,6 +127,7 @@ static int pvblk_ranges_get(const struct pvblk_io *io, struct pvblk_ranges *r,
  */
 void pvblk_ranges_release(struct pvblk_req *req)
 {
+	lockdep_assert_held(&req->q->vq.lock);
 	req->q->ranged -= req->ranged;
 	req->ranged = 0;
 	kfree(req->ranges);

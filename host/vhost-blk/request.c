@@ -389,6 +389,7 @@ int pvblk_req_start(struct pvblk_queue *q, const struct pvring_chain *c,
 	struct pvblk_req *req = &q->req[c->head];
 	int ret;
 
+	lockdep_assert_held(&q->vq.lock);
 	if (unlikely(!c->in_len))
 		return -EBADMSG;
 
@@ -423,7 +424,7 @@ static void pvblk_req_count(const struct pvblk_req *req)
 	u32 bytes = req->status == VIRTIO_BLK_S_OK && !req->ranges ?
 		    req->bytes : 0;
 
-	pvdev_vq_account(vq, req->popped_at, req->write_guest ? bytes : 0,
+	pvdev_vq_account(vq, 1, req->popped_at, req->write_guest ? bytes : 0,
 			 req->write_guest ? 0 : bytes);
 	if (unlikely(req->status != VIRTIO_BLK_S_OK))
 		pvstats_add(&vq->stats, req->status == VIRTIO_BLK_S_UNSUPP ?
@@ -488,6 +489,7 @@ static void pvblk_req_flush(struct pvblk_req *req)
  */
 bool pvblk_req_finish(struct pvblk_req *req, bool publish)
 {
+	lockdep_assert_held(&req->q->vq.lock);
 	if (publish && req->ranges && pvblk_ranges_go_on(req))
 		return false;
 	if (publish && req->then_flush && req->status == VIRTIO_BLK_S_OK) {

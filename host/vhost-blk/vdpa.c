@@ -208,6 +208,7 @@ bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
 	bool differs = pvblk_dev_store_sectors(&v->dev, store) !=
 		       v->dev.target.sectors;
 
+	lockdep_assert_held(&v->disk->lock);
 	if (!look)
 		pvblk_dev_resize(&v->dev, store);
 	return differs;
@@ -222,6 +223,7 @@ bool pvblk_vdpa_resize(struct pvblk_vdpa *v, const struct pvblk_store *store,
  */
 void pvblk_vdpa_set_lifetime(struct pvblk_vdpa *v, u64 lifetime)
 {
+	lockdep_assert_held(&v->disk->lock);
 	WRITE_ONCE(v->dev.target.lifetime, lifetime);
 }
 

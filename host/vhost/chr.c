@@ -5,7 +5,11 @@
  * what it doesn't know itself.
  */
 #include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
@@ -31,6 +35,7 @@ static long pvchr_set_owner(struct pvchr *c, void __user *argp)
 
 	mmgrab(current->mm);
 	pvchr_set_mm(c, current->mm);
+	c->pid = get_pid(task_tgid(current));
 	pvdev_set_owner(c->dev, true);
 	return 0;
 }
@@ -47,7 +52,11 @@ static void pvchr_reset(struct pvchr *c)
 	pvdev_clear_table(c->dev);
 	pvmem_table_put(c->mem);
 	c->mem = NULL;
+	c->shares = false;
+	put_pid(c->pid);
+	c->pid = NULL;
 	c->acked = 0;
+	c->acked_hi = 0;
 	WRITE_ONCE(c->backend_acked, 0);
 	WRITE_ONCE(c->dev->features, 0);
 	if (mm)
@@ -78,6 +87,7 @@ bool pvchr_started(const struct pvchr *c)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&c->dev->control);
 	for (i = 0; i < c->dev->nvqs; i++)
 		if (pvdev_vq_started(c->dev->vqs[i]))
 			return true;
@@ -86,24 +96,53 @@ bool pvchr_started(const struct pvchr *c)
 EXPORT_SYMBOL_GPL(pvchr_started);
 
 /**
+ * pvchr_guest_gone() - will nobody tell the guest ever again what became of its memory
+ * @c: the device
+ *
+ * A process that is being killed tells nobody anything, and memory that is its alone goes with it.
+ * A guest in memory that others have as well may live on, with another owner of its rings. What
+ * the owner of an IOTLB maps is not known to be its own.
+ *
+ * Context: the caller sees to it that the owner stays the same.
+ * Return: true if so.
+ */
+bool pvchr_guest_gone(const struct pvchr *c)
+{
+	const struct task_struct *owner;
+	bool gone;
+
+	if (c->shares || READ_ONCE(c->dev->iotlb))
+		return false;
+	rcu_read_lock();
+	owner = pid_task(c->pid, PIDTYPE_TGID);
+	gone = !owner || READ_ONCE(owner->signal->flags) & SIGNAL_GROUP_EXIT ||
+	       !atomic_read(&owner->signal->live);
+	rcu_read_unlock();
+	return gone;
+}
+EXPORT_SYMBOL_GPL(pvchr_guest_gone);
+
+/**
  * pvchr_accept() - take up what the driver accepted
  * @c: the device
  * @features: that
+ * @hi: bits 64 to 127 of it
  *
  * Context: &pvdev.control held.
  * Return: 0; -EOPNOTSUPP for what was not offered, -EBUSY for a change while
  * queues run, -EINVAL for a log that is nowhere, -EFAULT where it isn't there,
  * -ENOMEM. What was accepted before still is after an error.
  */
-int pvchr_accept(struct pvchr *c, u64 features)
+int pvchr_accept(struct pvchr *c, u64 features, u64 hi)
 {
 	bool started = pvchr_started(c);
 	int err = 0;
 
-	if (features & ~c->features)
+	lockdep_assert_held(&c->dev->control);
+	if (features & ~c->features || hi & ~c->features_hi)
 		return -EOPNOTSUPP;
 	/* To log what is written, or no longer, is the VMM's business alone. */
-	if (started && (features ^ c->acked) & ~BIT_ULL(VHOST_F_LOG_ALL))
+	if (started && ((features ^ c->acked) & ~BIT_ULL(VHOST_F_LOG_ALL) || hi != c->acked_hi))
 		return -EBUSY;
 	if (started && features & BIT_ULL(VHOST_F_LOG_ALL) && !c->log_base)
 		return -EINVAL;
@@ -115,6 +154,7 @@ int pvchr_accept(struct pvchr *c, u64 features)
 		goto err_features;
 
 	c->acked = features;
+	c->acked_hi = hi;
 	WRITE_ONCE(c->dev->features, features);
 	return 0;
 
@@ -132,7 +172,7 @@ static long pvchr_set_features(struct pvchr *c, void __user *argp)
 
 	if (copy_from_user(&features, argp, sizeof(features)))
 		return -EFAULT;
-	return pvchr_accept(c, features);
+	return pvchr_accept(c, features, 0);
 }
 
 static const u64 pvchr_backend_features =
@@ -155,6 +195,20 @@ static long pvchr_set_backend_features(struct pvchr *c, void __user *argp)
 
 	WRITE_ONCE(c->backend_acked, features);
 	return 0;
+}
+
+static bool pvchr_is_shared(const struct vhost_memory_region *r)
+{
+	const unsigned long end = r->userspace_addr + r->memory_size;
+	const struct vm_area_struct *vma;
+	bool shared = false;
+
+	mmap_read_lock(current->mm);
+	vma = find_vma(current->mm, r->userspace_addr);
+	for (; vma && vma->vm_start < end && !shared; vma = find_vma(current->mm, vma->vm_end))
+		shared = vma->vm_flags & VM_MAYSHARE;
+	mmap_read_unlock(current->mm);
+	return shared;
 }
 
 static int pvchr_table_fill(struct pvmem_table *t,
@@ -193,6 +247,7 @@ static int pvchr_use_mem(struct pvchr *c, struct pvmem_table *t)
 			pvmem_table_put(t);
 	}
 	if (!err) {
+		pvdev_wait_turns(c->dev);
 		pvmem_table_put(old);
 		return 0;
 	}
@@ -207,6 +262,7 @@ static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
 	struct vhost_memory_region *r;
 	struct vhost_memory mem;
 	struct pvmem_table *t;
+	unsigned int i;
 	int err;
 
 	if (copy_from_user(&mem, argp, sizeof(mem)))
@@ -224,7 +280,11 @@ static long pvchr_set_mem_table(struct pvchr *c, void __user *argp)
 	if (!t)
 		goto err_table;
 
-	err = pvchr_table_fill(t, r, mem.nregions) ?: pvchr_use_mem(c, t);
+	err = pvchr_table_fill(t, r, mem.nregions);
+	for (i = 0; i < mem.nregions && !err; i++)
+		c->shares |= pvchr_is_shared(&r[i]);
+	if (!err)
+		err = pvchr_use_mem(c, t);
 	if (err)
 		pvmem_table_put(t);
 err_table:
@@ -267,33 +327,34 @@ static long pvchr_do(struct pvchr *c, unsigned int cmd, void __user *argp)
 		       pvchr_cmds[i].fn(c, argp) : -EPERM;
 	}
 	if (!owner)
-		return -EPERM;
+		return cmd && cmd == c->ops->anyone ? c->ops->ioctl(c, cmd, argp) : -EPERM;
 	ret = pvchr_vring_ioctl(c, cmd, argp);
 	return ret == -ENOIOCTLCMD ? c->ops->ioctl(c, cmd, argp) : ret;
 }
 
 /**
- * pvchr_ioctl() - do what a VMM asks
- * @c: the device
+ * pvchr_file_ioctl() - &file_operations.unlocked_ioctl: do what a VMM asks
+ * @file: the descriptor, of which &file.private_data is the &struct pvchr
  * @cmd: the ioctl
- * @argp: its argument
+ * @arg: its argument
  *
  * Context: a system call; takes &pvdev.control.
  * Return: 0 or what the ioctl returns; -EPERM where the caller is not the
  * owner, -ENOIOCTLCMD where nobody knows it, -EINTR where it is killed.
  */
-long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp)
+long pvchr_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	struct pvchr *c = file->private_data;
 	long ret;
 
 	/* Who holds it may be waiting for a store. */
 	if (mutex_lock_killable(&c->dev->control))
 		return -EINTR;
-	ret = pvchr_do(c, cmd, argp);
+	ret = pvchr_do(c, cmd, (void __user *)arg);
 	mutex_unlock(&c->dev->control);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(pvchr_ioctl);
+EXPORT_SYMBOL_GPL(pvchr_file_ioctl);
 
 /**
  * pvchr_init() - make a device without an owner

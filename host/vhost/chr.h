@@ -11,12 +11,14 @@ struct file;
 struct iov_iter;
 struct kiocb;
 struct mm_struct;
+struct pid;
 struct pvchr;
 
 /**
  * struct pvchr_ops - what a backend adds to the generic ioctls
+ * @anyone: of these, one that whoever has the descriptor may ask for; 0: there is none
  * @ioctl: any other; returns -ENOIOCTLCMD for one that isn't the backend's. The
- *	caller is the owner
+ *	caller is the owner, but for @anyone
  * @start: start a queue that isn't, or let it run again
  * @stop: complete what a queue has in flight, and stop it so that its next start
  *	goes on from there
@@ -25,6 +27,7 @@ struct pvchr;
  * Context: &pvdev.control held.
  */
 struct pvchr_ops {
+	unsigned int anyone;
 	long (*ioctl)(struct pvchr *c, unsigned int cmd, void __user *argp);
 	int (*start)(struct pvchr *c, unsigned int idx);
 	void (*stop)(struct pvchr *c, unsigned int idx);
@@ -73,14 +76,18 @@ struct pvchr_vq {
  * @dev: the device, of kind PVMEM_USER
  * @ops: the backend
  * @features: what is offered
+ * @features_hi: bits 64 to 127 of it
  * @acked: what the driver accepted; this and what follows is under
  *	&pvdev.control
+ * @acked_hi: bits 64 to 127 of it
  * @backend_acked: what the owner accepted
  * @mem: guest memory as the owner says; NULL: it has said nothing
  * @log_base: where the log of dirty pages is in the owner; 0: nowhere
  * @logging: queues have a log
  * @log_event: signalled when something was noted there; NULL: nothing is
+ * @shares: parts of @mem were other processes' as well, now or since the last reset
  * @mm: the owner; NULL: there is none. Changed under &pvdev.map_lock as well
+ * @pid: the same as a process
  * @vq: one for each queue
  * @worker: by number; as many as @made can be, and one for each queue
  * @made: workers that the owner made
@@ -90,13 +97,17 @@ struct pvchr {
 	struct pvdev *dev;
 	const struct pvchr_ops *ops;
 	u64 features;
+	u64 features_hi;
 	u64 acked;
+	u64 acked_hi;
 	u64 backend_acked;
 	struct pvmem_table *mem;
 	u64 log_base;
 	bool logging;
 	struct file *log_event;
+	bool shares;
 	struct mm_struct *mm;
+	struct pid *pid;
 	struct pvchr_vq *vq;
 	struct pvchr_worker *worker;
 	unsigned int made;
@@ -106,9 +117,10 @@ struct pvchr {
 int pvchr_init(struct pvchr *c);
 void pvchr_release(struct pvchr *c);
 bool pvchr_started(const struct pvchr *c);
-long pvchr_ioctl(struct pvchr *c, unsigned int cmd, void __user *argp);
+bool pvchr_guest_gone(const struct pvchr *c);
+long pvchr_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
-int pvchr_accept(struct pvchr *c, u64 features);
+int pvchr_accept(struct pvchr *c, u64 features, u64 hi);
 long pvchr_get_features_array(struct pvchr *c, void __user *argp);
 long pvchr_set_features_array(struct pvchr *c, void __user *argp);
 
@@ -126,11 +138,9 @@ long pvchr_attach_worker(struct pvchr *c, struct pvchr_vq *cvq,
 			 void __user *argp);
 long pvchr_get_worker(struct pvchr *c, struct pvchr_vq *cvq, void __user *argp);
 
-ssize_t pvchr_read_iter(struct pvchr *c, struct kiocb *iocb,
-			struct iov_iter *to);
-ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
-			 struct iov_iter *from);
-__poll_t pvchr_poll(struct pvchr *c, struct file *file, poll_table *wait);
+ssize_t pvchr_file_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t pvchr_file_write_iter(struct kiocb *iocb, struct iov_iter *from);
+__poll_t pvchr_file_poll(struct file *file, poll_table *wait);
 int pvchr_set_memory(struct pvchr *c, u64 features);
 
 int pvchr_log_update(struct pvchr *c, u64 features);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Features as an array of words, for those beyond the first 64. There are none
- * of these yet: what is behind the first word is zero.
+ * Features as an array of words, for those beyond the first 64. What is behind the second word is
+ * zero.
  */
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
@@ -11,6 +11,9 @@
 
 /* A driver can name more words than there will ever be, but not without end. */
 #define PVCHR_WORDS_MAX		(SZ_4K / sizeof(u64))
+
+/* Those that have features of ours. */
+#define PVCHR_WORDS		2
 
 static int pvchr_get_count(void __user *argp, u64 *count)
 {
@@ -30,13 +33,15 @@ static int pvchr_get_count(void __user *argp, u64 *count)
 long pvchr_get_features_array(struct pvchr *c, void __user *argp)
 {
 	u64 __user *word = argp + sizeof(struct vhost_features_array);
-	u64 count;
+	const u64 words[PVCHR_WORDS] = { c->features, c->features_hi };
+	u64 count, n;
 	int err = pvchr_get_count(argp, &count);
 
-	if (err || !count)
+	if (err)
 		return err;
-	if (copy_to_user(word, &c->features, sizeof(c->features)) ||
-	    clear_user(word + 1, (count - 1) * sizeof(*word)))
+	n = min_t(u64, count, PVCHR_WORDS);
+	if (copy_to_user(word, words, n * sizeof(*word)) ||
+	    clear_user(word + n, (count - n) * sizeof(*word)))
 		return -EFAULT;
 	return 0;
 }
@@ -53,17 +58,17 @@ long pvchr_get_features_array(struct pvchr *c, void __user *argp)
 long pvchr_set_features_array(struct pvchr *c, void __user *argp)
 {
 	u64 __user *word = argp + sizeof(struct vhost_features_array);
-	u64 count, first = 0;
+	u64 words[PVCHR_WORDS] = { };
+	u64 count, n;
 	int ret = pvchr_get_count(argp, &count);
 
 	if (ret)
 		return ret;
-	if (count) {
-		if (copy_from_user(&first, word, sizeof(first)))
-			return -EFAULT;
-		ret = check_zeroed_user(word + 1, (count - 1) * sizeof(*word));
-		if (ret <= 0)
-			return ret ?: -EOPNOTSUPP;
-	}
-	return pvchr_accept(c, first);
+	n = min_t(u64, count, PVCHR_WORDS);
+	if (copy_from_user(words, word, n * sizeof(*word)))
+		return -EFAULT;
+	ret = check_zeroed_user(word + n, (count - n) * sizeof(*word));
+	if (ret <= 0)
+		return ret ?: -EOPNOTSUPP;
+	return pvchr_accept(c, words[0], words[1]);
 }

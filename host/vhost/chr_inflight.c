@@ -28,6 +28,9 @@ long pvchr_set_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
 		return -EFAULT;
 	if (in.flags)
 		return -EINVAL;
+	/* Copied within a turn: nothing is in flight behind one. */
+	if (in.addr && c->dev->copies)
+		return -EOPNOTSUPP;
 	if (in.addr)
 		err = pvinflight_map(&map, in.addr, in.size);
 	if (err)
@@ -47,6 +50,7 @@ long pvchr_set_vring_inflight(struct pvchr *c, struct pvchr_vq *cvq,
  */
 void pvchr_inflight_reset(struct pvchr_vq *cvq)
 {
+	lockdep_assert_held(&cvq->vq->dev->control);
 	pvdev_vq_set_region(cvq->vq, NULL, 0);
 	pvinflight_unmap(&cvq->region);
 }

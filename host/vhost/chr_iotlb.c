@@ -74,19 +74,19 @@ static int pvchr_iotlb_do(struct pvchr *c, const struct vhost_iotlb_msg *m)
 }
 
 /**
- * pvchr_write_iter() - take a message
- * @c: the device
- * @iocb: the descriptor
+ * pvchr_file_write_iter() - &file_operations.write_iter: take a message
+ * @iocb: the descriptor, of which &file.private_data is the &struct pvchr
  * @from: one message; what lies behind it is left alone
  *
- * Context: a system call; sleeps, but waits for no store and no queue.
+ * Context: a system call; sleeps, but waits for no store, and for turns only where
+ * they copy.
  * Return: bytes taken; -EINVAL for what is no message, -EPERM where the caller
  * is not the owner, -EFAULT for bad pointers, and what pvdev_iotlb_update(),
  * pvdev_iotlb_invalidate() and pvdev_iotlb_refuse() return.
  */
-ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
-			 struct iov_iter *from)
+ssize_t pvchr_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
+	struct pvchr *c = iocb->ki_filp->private_data;
 	size_t len = min_t(size_t, iov_iter_count(from),
 			   sizeof(struct vhost_msg_v2));
 	struct vhost_msg_v2 m;
@@ -107,10 +107,13 @@ ssize_t pvchr_write_iter(struct pvchr *c, struct kiocb *iocb,
 	if (err)
 		return err;
 
+	/* What was there before an update may have been another translation. */
+	if (m.iotlb.type != VHOST_IOTLB_ACCESS_FAIL)
+		pvdev_wait_turns(c->dev);
 	iov_iter_advance(from, len - PVCHR_MSG_MIN);
 	return len;
 }
-EXPORT_SYMBOL_GPL(pvchr_write_iter);
+EXPORT_SYMBOL_GPL(pvchr_file_write_iter);
 
 static int pvchr_iotlb_wait(struct pvchr *c, bool nonblock,
 			    struct pvring_miss *miss)
@@ -150,9 +153,10 @@ static void pvchr_msg_fill(const struct pvchr *c, struct vhost_msg_v2 *m,
 }
 
 /**
- * pvchr_read_iter() - hand over a message: what has no translation
- * @c: the device
- * @iocb: the descriptor; it may be one that doesn't block
+ * pvchr_file_read_iter() - &file_operations.read_iter: hand over a message, what
+ *	has no translation
+ * @iocb: the descriptor, of which &file.private_data is the &struct pvchr; it may
+ *	be one that doesn't block
  * @to: room for one message
  *
  * Context: a system call; sleeps.
@@ -160,11 +164,11 @@ static void pvchr_msg_fill(const struct pvchr *c, struct vhost_msg_v2 *m,
  * where the caller is not the owner, -EBADFD where there is no IOTLB, -EAGAIN,
  * -ERESTARTSYS, -EFAULT.
  */
-ssize_t pvchr_read_iter(struct pvchr *c, struct kiocb *iocb,
-			struct iov_iter *to)
+ssize_t pvchr_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	bool nonblock = (iocb->ki_filp->f_flags & O_NONBLOCK) ||
 			(iocb->ki_flags & IOCB_NOWAIT);
+	struct pvchr *c = iocb->ki_filp->private_data;
 	struct pvring_miss miss;
 	struct vhost_msg_v2 m;
 	int err;
@@ -181,22 +185,23 @@ ssize_t pvchr_read_iter(struct pvchr *c, struct kiocb *iocb,
 	pvdev_iotlb_again(c->dev, &miss);
 	return -EFAULT;
 }
-EXPORT_SYMBOL_GPL(pvchr_read_iter);
+EXPORT_SYMBOL_GPL(pvchr_file_read_iter);
 
 /**
- * pvchr_poll() - is there a message to read
- * @c: the device
- * @file: the descriptor
+ * pvchr_file_poll() - &file_operations.poll: is there a message to read
+ * @file: the descriptor, of which &file.private_data is the &struct pvchr
  * @wait: who waits
  *
  * Return: EPOLLIN, or nothing.
  */
-__poll_t pvchr_poll(struct pvchr *c, struct file *file, poll_table *wait)
+__poll_t pvchr_file_poll(struct file *file, poll_table *wait)
 {
+	struct pvchr *c = file->private_data;
+
 	poll_wait(file, &c->dev->miss_wait, wait);
 	return pvdev_iotlb_asks(c->dev) ? EPOLLIN | EPOLLRDNORM : 0;
 }
-EXPORT_SYMBOL_GPL(pvchr_poll);
+EXPORT_SYMBOL_GPL(pvchr_file_poll);
 
 /**
  * pvchr_set_memory() - let the device see what the acked features say
@@ -213,6 +218,7 @@ int pvchr_set_memory(struct pvchr *c, u64 features)
 	struct pvmem_table *t = c->mem;
 	int err;
 
+	lockdep_assert_held(&c->dev->control);
 	if (!iotlb && !c->dev->iotlb)
 		return 0;
 	if (!iotlb && !t) {

@@ -93,6 +93,7 @@ struct pvworker *pvchr_vq_worker(struct pvchr *c, unsigned int idx,
 	struct pvchr_vq *cvq = &c->vq[idx];
 	struct pvchr_worker *cw;
 
+	lockdep_assert_held(&c->dev->control);
 	if (cvq->worker)
 		return cvq->worker->w;
 
@@ -117,6 +118,7 @@ void pvchr_vq_stopped(struct pvchr *c, unsigned int idx)
 {
 	struct pvchr_worker *cw = c->vq[idx].worker;
 
+	lockdep_assert_held(&c->dev->control);
 	if (!cw || cw->slot < 0)
 		return;
 	pvchr_vq_bind(&c->vq[idx], NULL);
@@ -138,6 +140,7 @@ void pvchr_stopped(struct pvchr *c)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&c->dev->control);
 	for (i = 0; i < c->dev->nvqs; i++)
 		pvchr_vq_stopped(c, i);
 	/* Their queues may have been given to others. */

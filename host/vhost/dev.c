@@ -38,13 +38,27 @@ struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table)
  */
 void pvdev_view_put(struct pvdev_view *view)
 {
-	if (!view || !refcount_dec_and_test(&view->ref))
+	if (view)
+		pvdev_view_put_many(view, 1);
+}
+EXPORT_SYMBOL_GPL(pvdev_view_put);
+
+/**
+ * pvdev_view_put_many() - drop references to a view
+ * @view: from pvdev_vq_pop()
+ * @n: how many
+ *
+ * Context: may sleep.
+ */
+void pvdev_view_put_many(struct pvdev_view *view, unsigned int n)
+{
+	if (!refcount_sub_and_test(n, &view->ref))
 		return;
 
 	pvmem_table_put(view->table);
 	kfree(view);
 }
-EXPORT_SYMBOL_GPL(pvdev_view_put);
+EXPORT_SYMBOL_GPL(pvdev_view_put_many);
 
 /**
  * pvdev_vq_swap_view() - have a queue see its memory by another view
@@ -125,8 +139,9 @@ out:
  * @table: a sealed table of the device's kind; on success the caller's
  *	reference is the device's
  *
- * When it returns no queue reads or writes through the old table any more.
- * Pages that chains in flight use stay until these are completed.
+ * When it returns no queue reads or writes through the old table any more, but for
+ * turns of a device that copies: see pvdev_wait_turns(). Pages that chains in flight
+ * use stay until these are completed.
  *
  * Context: may sleep; the caller may hold the mmap lock of any mm.
  * Return: 0, or -ENOMEM and nothing has changed.
@@ -148,6 +163,28 @@ int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table)
 	return err;
 }
 EXPORT_SYMBOL_GPL(pvdev_set_table);
+
+/**
+ * pvdev_wait_turns() - wait for turns that may be using memory as it was
+ * @dev: the device, the memory of which was changed
+ *
+ * When it returns nobody reads or writes memory that was taken away, also where
+ * turns copy without a lock that the change would wait for.
+ *
+ * Context: sleeps for as long as a turn takes; neither &pvdev.map_lock nor the
+ * mmap lock of the owner is held.
+ */
+void pvdev_wait_turns(struct pvdev *dev)
+{
+	unsigned int i;
+
+	if (!dev->copies)
+		return;
+	for (i = 0; i < dev->nvqs; i++) {
+		mutex_lock(&dev->vqs[i]->lock);
+		mutex_unlock(&dev->vqs[i]->lock);
+	}
+}
 
 /**
  * pvdev_set_identity() - let a device see all of the host's memory

@@ -44,6 +44,8 @@ struct pvdev_view {
  *	soon. Worker, the queue's lock held.
  * @reap: finish what is on &pvdev_vq.done: complete it if @publish, otherwise
  *	forget it. The queue's lock held.
+ * @abandon: forget what is in flight without waiting for its end, if that matters to
+ *	nobody any more; NULL: it always does. The queue's lock held.
  * @broken: a queue has stopped by itself. The queue's lock held.
  * @oldest: returns &pvdev_vq.now after the pop of the chain that has been in flight
  *	for the longest time, of a queue that has some. The queue's lock held.
@@ -51,6 +53,7 @@ struct pvdev_view {
 struct pvdev_ops {
 	bool (*turn)(struct pvdev_vq *vq);
 	void (*reap)(struct pvdev_vq *vq, bool publish);
+	void (*abandon)(struct pvdev_vq *vq);
 	void (*broken)(struct pvdev_vq *vq);
 	u64 (*oldest)(struct pvdev_vq *vq);
 };
@@ -215,6 +218,8 @@ struct pvdev_vq {
  * @map_lock: serialises changes of the memory table
  * @table: guest memory; NULL: there is none
  * @iotlb: @table is an IOTLB
+ * @copies: turns read and write guest memory without &pvdev_vq.mem_lock, by views that they
+ *	popped: who takes memory away waits for them
  * @logs: there may be a log of dirty pages: backends keep for that what a request
  *	is going to write
  * @miss_lock: protects what the queues ask for
@@ -241,6 +246,7 @@ struct pvdev {
 	struct mutex map_lock;
 	struct pvmem_table *table;
 	bool iotlb;
+	bool copies;
 	bool logs;
 	spinlock_t miss_lock;
 	unsigned int miss_next;
@@ -258,12 +264,14 @@ void pvdev_set_owner(struct pvdev *dev, bool me);
 int pvdev_set_table(struct pvdev *dev, struct pvmem_table *table);
 int pvdev_set_identity(struct pvdev *dev);
 void pvdev_clear_table(struct pvdev *dev);
+void pvdev_wait_turns(struct pvdev *dev);
 struct pvworker *pvdev_worker_start(const struct pvdev *dev, const char *what,
 				    unsigned int nr, enum pvworker_kind kind);
 
 bool pvdev_may_tell(const struct pvdev *dev);
 
 void pvdev_view_put(struct pvdev_view *view);
+void pvdev_view_put_many(struct pvdev_view *view, unsigned int n);
 struct pvdev_view *pvdev_view_alloc(struct pvmem_table *table);
 struct pvdev_view *pvdev_vq_swap_view(struct pvdev_vq *vq,
 				      struct pvdev_view *view);
@@ -307,10 +315,12 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 void pvdev_vq_popped(struct pvdev_vq *vq);
 void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 		    struct pvdev_view *view);
-void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out);
-void pvdev_vq_publish(struct pvdev_vq *vq);
-void pvdev_vq_busy(struct pvdev_vq *vq);
+void pvdev_vq_account(struct pvdev_vq *vq, unsigned int n, u64 popped_at,
+		      u64 in, u64 out);
+void pvdev_vq_publish_some(struct pvdev_vq *vq);
+void pvdev_vq_refuse_kicks(struct pvdev_vq *vq);
 bool pvdev_vq_idle(struct pvdev_vq *vq);
+bool pvdev_vq_want_kick(struct pvdev_vq *vq);
 int pvdev_vq_read(struct pvdev_vq *vq, const struct pvdev_view *view,
 		  void *to, const struct pvmem_seg *seg);
 int pvdev_vq_write(struct pvdev_vq *vq, const struct pvdev_view *view,
@@ -377,6 +387,48 @@ static inline bool pvdev_vq_view_current(const struct pvdev_vq *vq,
 static inline bool pvdev_vq_asks(const struct pvdev_vq *vq)
 {
 	return READ_ONCE(vq->asks) != PVDEV_ASKS_NOT;
+}
+
+/**
+ * pvdev_vq_publish() - show the driver what is completed, and notify it if it
+ *	wants that
+ * @vq: the queue, its lock held
+ *
+ * Context: worker.
+ */
+static inline void pvdev_vq_publish(struct pvdev_vq *vq)
+{
+	if (vq->ring.npending)
+		pvdev_vq_publish_some(vq);
+}
+
+/**
+ * pvdev_vq_busy() - tell the driver that a turn has begun
+ * @vq: the queue, its lock held
+ *
+ * With an event index it stays silent by itself.
+ *
+ * Context: worker.
+ */
+static inline void pvdev_vq_busy(struct pvdev_vq *vq)
+{
+	if (!vq->ring.event_idx && !vq->ring.kicks_off)
+		pvdev_vq_refuse_kicks(vq);
+}
+
+/**
+ * pvdev_vq_took_all() - was the ring empty behind what a pop took
+ * @vq: the queue, its lock held
+ * @n: chains that pvdev_vq_pop() returned
+ * @max: as it was told
+ *
+ * Context: worker.
+ * Return: true if it was, or else pvdev_vq_idle() finds the rest of it.
+ */
+static inline bool pvdev_vq_took_all(const struct pvdev_vq *vq, int n, int max)
+{
+	/* What a former device had popped is found by pops alone. */
+	return n < max && !vq->ring.nagain;
 }
 
 /**

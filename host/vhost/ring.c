@@ -30,6 +30,10 @@ static noinline int core##_kicks_disable_##kind(struct pvring *r)	\
 {									\
 	return core##_kicks_disable(r, kind);				\
 }									\
+static noinline int core##_more_##kind(struct pvring *r)		\
+{									\
+	return core##_more(r, kind);					\
+}									\
 static noinline int core##_kicks_enable_##kind(struct pvring *r)	\
 {									\
 	return core##_kicks_enable(r, kind);				\
@@ -261,6 +265,7 @@ int pvring_init(struct pvring *r, const struct pvring_config *cfg)
 		.num = cfg->num,
 		.event_idx = cfg->event_idx,
 		.indirect = cfg->indirect,
+		.notify_on_empty = cfg->notify_on_empty,
 		.limits = cfg->limits,
 		/* What another ring left in memory is not known. */
 		.kicks_off = true,
@@ -336,11 +341,19 @@ EXPORT_SYMBOL_GPL(pvring_get_state);
 /* In order: remembers the order of what was popped. */
 static void pvring_remember(struct pvring *r, const struct pvring_batch *b)
 {
+	const unsigned int num = r->num, n = b->n;
+	const struct pvring_chain *c = b->chain;
 	unsigned int at = r->order_first + r->order_n, i;
+	u16 *order = r->order;
 
-	for (i = 0; i < b->n; i++, at++)
-		r->order[at % r->num] = b->chain[i].head;
-	r->order_n += b->n;
+	if (at >= num)
+		at -= num;
+	for (i = 0; i < n; i++) {
+		order[at] = c[i].head;
+		if (++at == num)
+			at = 0;
+	}
+	r->order_n += n;
 }
 
 /* What only some rings do with what was popped. */
@@ -360,7 +373,7 @@ static void pvring_popped_extra(struct pvring *r, const struct pvring_batch *b)
  * @max: no more than these
  *
  * A chain that is wrong ends the batch before it; only when it is the first
- * one is its error returned. Nothing is taken then.
+ * one, or with &pvring_batch.whole, is its error returned. Nothing is taken then.
  *
  * Context: the ring's owner; PVMEM_USER needs the owner's mm and page faults
  * disabled where it may not sleep.
@@ -408,7 +421,7 @@ void pvring_unpop(struct pvring *r, const struct pvring_batch *b,
 }
 EXPORT_SYMBOL_GPL(pvring_unpop);
 
-static void pvring_pend(struct pvring *r, u16 head, u64 word)
+static __always_inline void pvring_pend(struct pvring *r, u16 head, u64 word)
 {
 	if (r->kept)
 		r->kept->done[r->npending] =
@@ -417,18 +430,25 @@ static void pvring_pend(struct pvring *r, u16 head, u64 word)
 	r->pending[r->npending++] = word;
 }
 
+static void pvring_order_next(struct pvring *r)
+{
+	if (++r->order_first == r->num)
+		r->order_first = 0;
+	r->order_n--;
+}
+
 /* What all that was popped before it is complete with is no longer early. */
-static void pvring_pend_in_order(struct pvring *r)
+static noinline void pvring_pend_in_order(struct pvring *r)
 {
 	u16 head;
 
-	for (; r->order_n; r->order_n--) {
+	while (r->order_n) {
 		head = r->order[r->order_first];
 		if (!r->early[head])
 			break;
 		pvring_pend(r, head, r->early[head]);
 		r->early[head] = 0;
-		r->order_first = (r->order_first + 1) % r->num;
+		pvring_order_next(r);
 	}
 }
 
@@ -447,8 +467,16 @@ void pvring_complete_extra(struct pvring *r, u16 head, u64 word)
 		pvring_pend(r, head, word);
 		return;
 	}
-	r->early[head] = word;
-	pvring_pend_in_order(r);
+	/* Nearly always they come back as they went. */
+	if (likely(r->order_n && r->order[r->order_first] == head)) {
+		pvring_pend(r, head, word);
+		pvring_order_next(r);
+	} else {
+		r->early[head] = word;
+		return;
+	}
+	if (unlikely(r->order_n > r->inflight))
+		pvring_pend_in_order(r);
 }
 EXPORT_SYMBOL_GPL(pvring_complete_extra);
 
@@ -505,6 +533,19 @@ int pvring_kicks_disable(struct pvring *r)
 	return PVRING_CALL(r, kicks_disable, r);
 }
 EXPORT_SYMBOL_GPL(pvring_kicks_disable);
+
+/**
+ * pvring_more() - has the driver made more available than was popped
+ * @r: the ring
+ *
+ * Context: as for pvring_pop().
+ * Return: 1 or 0, or -EAGAIN with &pvring.fault set.
+ */
+int pvring_more(struct pvring *r)
+{
+	return PVRING_CALL(r, more, r);
+}
+EXPORT_SYMBOL_GPL(pvring_more);
 
 /**
  * pvring_kicks_enable() - ask for a kick at the next available chain

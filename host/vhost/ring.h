@@ -92,6 +92,7 @@ struct pvring_near {
 /**
  * struct pvring_batch - the room that a pop fills; belongs to one queue
  * @max: chains it can take
+ * @whole: a pop that meets a chain that is wrong, or not there, takes none
  * @n: chains of the last pop
  * @max_seg: room in @seg
  * @max_raw: room in @raw
@@ -108,6 +109,7 @@ struct pvring_near {
  */
 struct pvring_batch {
 	unsigned int max;
+	bool whole;
 	unsigned int n;
 	unsigned int max_seg;
 	unsigned int max_raw;
@@ -201,6 +203,7 @@ struct pvring_state {
  * @num: queue size
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
+ * @notify_on_empty: split: VIRTIO_F_NOTIFY_ON_EMPTY is negotiated
  * @kicks_off: the driver was told not to kick, or may have been
  * @signalled_valid: what was used since the last notification is known
  * @extra: pops and completions need more: the chains come back in order, or there
@@ -244,6 +247,7 @@ struct pvring {
 	u16 num;
 	bool event_idx;
 	bool indirect;
+	bool notify_on_empty;
 	bool kicks_off;
 	bool signalled_valid;
 	bool extra;
@@ -282,6 +286,7 @@ struct pvring {
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  * @indirect: VIRTIO_F_INDIRECT_DESC is negotiated
  * @in_order: VIRTIO_F_IN_ORDER is negotiated
+ * @notify_on_empty: VIRTIO_F_NOTIFY_ON_EMPTY is, for a split ring
  * @limits: what the backend takes
  */
 struct pvring_config {
@@ -291,6 +296,7 @@ struct pvring_config {
 	bool event_idx;
 	bool indirect;
 	bool in_order;
+	bool notify_on_empty;
 	struct pvring_limits limits;
 };
 
@@ -326,6 +332,7 @@ void pvring_unpop(struct pvring *r, const struct pvring_batch *b,
 		  unsigned int from);
 int pvring_publish(struct pvring *r);
 int pvring_notify_needed(struct pvring *r);
+int pvring_more(struct pvring *r);
 int pvring_kicks_disable(struct pvring *r);
 int pvring_kicks_enable(struct pvring *r);
 unsigned int pvring_published(const struct pvring *r, struct pvring_span *span);

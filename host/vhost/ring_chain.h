@@ -439,6 +439,21 @@ static __always_inline int pvchain_refused(struct pvring *r, int err)
 		pvring_broken(r, "buffer in too many pieces") : err;
 }
 
+/* Has a pop of @n chains, behind which @err was met, to take none? */
+static __always_inline bool pvchain_none(struct pvring *r,
+					 const struct pvring_batch *b, int n,
+					 int err)
+{
+	if (likely(!err) || likely(n && !b->whole))
+		return !n;
+	/* No room for it is no fault of the chain's. */
+	if (n && err == -ENOSPC)
+		return false;
+	while (n--)
+		r->slot[b->chain[n].head] = 0;
+	return true;
+}
+
 /* Reads 2 bytes of the driver area. */
 static __always_inline int pvring_driver_field(struct pvring *r, size_t off,
 					       u16 *val,

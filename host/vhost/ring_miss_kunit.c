@@ -143,6 +143,41 @@ static void pvmiss_test_batch(struct kunit *test)
 	pvmiss_expect(d, PVMISS_BASE, PVMEM_READ);
 }
 
+/* A batch that is wanted as a whole is taken as one, or not at all. */
+static void pvmiss_test_whole(struct kunit *test)
+{
+	struct pvtest_ring *d;
+	u16 i;
+	u8 *mem;
+
+	d = pvmiss_make(test, &mem);
+	pvmiss_map(d, mem, PVMISS_BASE, PVMEM_WRITE);
+	for (i = 0; i < 3; i++) {
+		pvtest_desc(d, i, PVMISS_BASE + i / 2 * 0x1000, 8, PVTEST_WRITE, 0);
+		pvtest_offer(d, i);
+	}
+	d->batch->whole = true;
+	pvmiss_expect(d, PVMISS_BASE + 0x1000, PVMEM_WRITE);
+	KUNIT_EXPECT_EQ(test, d->ring.last_avail, 0);
+	pvmiss_map(d, mem, PVMISS_BASE + 0x1000, PVMEM_WRITE);
+	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 3);
+	for (i = 0; i < 3; i++)
+		pvring_forget(&d->ring, i);
+
+	/* Behind two that are right comes one that is wrong, and none of them is in flight. */
+	pvtest_restart(d, 0);
+	pvtest_offer(d, 0);
+	pvtest_offer(d, 1);
+	pvtest_offer(d, 1);
+	KUNIT_EXPECT_EQ(test, pvtest_pop(d), -EINVAL);
+	KUNIT_EXPECT_EQ(test, d->ring.inflight, 0);
+	KUNIT_EXPECT_EQ(test, d->ring.last_avail, 0);
+	d->batch->whole = false;
+	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 2);
+	pvring_forget(&d->ring, 0);
+	pvring_forget(&d->ring, 1);
+}
+
 /* Bytes of the used ring that are other than they were. */
 static void pvspan_check(struct pvtest_ring *d, const u8 *was,
 			 const struct pvring_span *span, unsigned int n)
@@ -234,6 +269,7 @@ static struct kunit_case pvmiss_cases[] = {
 	KUNIT_CASE(pvmiss_test_chain),
 	KUNIT_CASE(pvmiss_test_table),
 	KUNIT_CASE(pvmiss_test_batch),
+	KUNIT_CASE(pvmiss_test_whole),
 	KUNIT_CASE(pvspan_test_published),
 	KUNIT_CASE(pvspan_test_kicks),
 	{}

@@ -4,6 +4,32 @@
 
 #include "ring_driver_kunit.h"
 
+/* The ring is empty, and all that was in it came back: that is told whatever was asked for. */
+static void pvtest_notify_on_empty(struct kunit *test)
+{
+	struct pvring_config cfg = pvtest_config;
+	struct pvtest_ring *d;
+	unsigned int i;
+
+	cfg.notify_on_empty = true;
+	d = pvtest_make(test, &cfg);
+	d->avail->flags = cpu_to_le16(PVTEST_NO_INTERRUPT);
+	for (i = 0; i < 2; i++) {
+		pvtest_desc(d, i, PVTEST_A, 1, 0, 0);
+		pvtest_offer(d, i);
+	}
+	KUNIT_ASSERT_EQ(test, pvring_pop(&d->ring, d->table, d->batch, 1), 1);
+	pvring_complete(&d->ring, 0, 0);
+	KUNIT_ASSERT_EQ(test, pvring_publish(&d->ring), 0);
+	KUNIT_EXPECT_EQ(test, pvring_notify_needed(&d->ring), 0);
+
+	KUNIT_ASSERT_EQ(test, pvtest_pop(d), 1);
+	KUNIT_EXPECT_EQ(test, pvring_notify_needed(&d->ring), 0);
+	pvring_complete(&d->ring, 1, 0);
+	KUNIT_ASSERT_EQ(test, pvring_publish(&d->ring), 0);
+	KUNIT_EXPECT_EQ(test, pvring_notify_needed(&d->ring), 1);
+}
+
 static struct pvtest_ring *pvtest_notify_make(struct kunit *test, bool event_idx)
 {
 	struct pvring_config cfg = pvtest_config;
@@ -230,6 +256,7 @@ static struct kunit_case pvtest_notify_cases[] = {
 	KUNIT_CASE(pvtest_notify_first),
 	KUNIT_CASE(pvtest_notify_skipped),
 	KUNIT_CASE(pvtest_notify_flag),
+	KUNIT_CASE(pvtest_notify_on_empty),
 	KUNIT_CASE(pvtest_notify_flag_ignored),
 	KUNIT_CASE(pvtest_kicks_flag),
 	KUNIT_CASE(pvtest_kicks_event),

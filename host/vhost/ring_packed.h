@@ -162,7 +162,7 @@ static __always_inline int pvpacked_pop(struct pvring *r,
 	}
 
 	/* What is wrong with the next chain is found again at its own turn. */
-	if (unlikely(!i))
+	if (unlikely(pvchain_none(r, b, i, err)))
 		return pvchain_refused(r, err);
 
 	b->n = i;
@@ -383,8 +383,8 @@ fault:
 }
 
 /* Returns 1 when the next descriptor is available. */
-static __always_inline int pvpacked_ready(struct pvring *r,
-					  const enum pvmem_kind kind)
+static __always_inline int pvpacked_more(struct pvring *r,
+					 const enum pvmem_kind kind)
 {
 	u16 flags;
 	int err = pvpacked_peek(r, r->last_avail, &flags, kind);
@@ -414,7 +414,7 @@ static __always_inline int pvpacked_kicks_enable(struct pvring *r,
 	 */
 	smp_mb();
 
-	return pvpacked_ready(r, kind);
+	return pvpacked_more(r, kind);
 }
 
 #endif

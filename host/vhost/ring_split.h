@@ -184,7 +184,7 @@ static __always_inline int pvsplit_pop(struct pvring *r,
 	}
 
 	/* What is wrong with the next chain is found again at its own turn. */
-	if (unlikely(!i))
+	if (unlikely(pvchain_none(r, b, i, err)))
 		return pvchain_refused(r, err);
 
 	b->n = i;
@@ -313,6 +313,15 @@ static __always_inline int pvsplit_notify_needed(struct pvring *r,
 	 */
 	smp_mb();
 
+	/* Whatever the wish is (virtio 0.9.5, appendix C, and 1.4, 6.3). */
+	if (unlikely(r->notify_on_empty) && !r->inflight && !r->npending) {
+		err = pvring_driver_field(r, 2, &v, kind);
+		if (unlikely(err))
+			return err;
+		if (v == r->last_avail)
+			return 1;
+	}
+
 	err = pvring_driver_field(r, r->event_idx ? 4 + 2UL * r->num : 0, &v,
 				  kind);
 	if (unlikely(err))
@@ -342,10 +351,19 @@ static __always_inline int pvsplit_kicks_disable(struct pvring *r,
 	return err;
 }
 
+/* Returns 1 where the driver has made more available than was popped. */
+static __always_inline int pvsplit_more(struct pvring *r,
+					const enum pvmem_kind kind)
+{
+	u16 idx;
+	int err = pvring_driver_field(r, 2, &idx, kind);
+
+	return unlikely(err) ? err : idx != r->last_avail;
+}
+
 static __always_inline int pvsplit_kicks_enable(struct pvring *r,
 						const enum pvmem_kind kind)
 {
-	u16 idx;
 	int err = 0;
 
 	if (r->event_idx)
@@ -363,8 +381,7 @@ static __always_inline int pvsplit_kicks_enable(struct pvring *r,
 	 */
 	smp_mb();
 
-	err = pvring_driver_field(r, 2, &idx, kind);
-	return unlikely(err) ? err : idx != r->last_avail;
+	return pvsplit_more(r, kind);
 }
 
 #endif

@@ -111,7 +111,8 @@ static inline void pvstats_popped(struct pvstats *s, unsigned int chains)
 	u64_stats_update_end(&s->sync);
 }
 
-static inline void pvstats_completed(struct pvstats *s, u64 ns, u32 in, u32 out)
+static inline void pvstats_completed(struct pvstats *s, unsigned int n, u64 ns,
+				     u64 in, u64 out)
 {
 	unsigned int b = min_t(unsigned int, fls64(ns >> PVSTATS_BUCKET_SHIFT),
 			       PVSTATS_BUCKETS - 1);
@@ -119,8 +120,8 @@ static inline void pvstats_completed(struct pvstats *s, u64 ns, u32 in, u32 out)
 	if (!PVSTATS_ON)
 		return;
 	u64_stats_update_begin(&s->sync);
-	u64_stats_inc(&s->latency[b]);
-	u64_stats_inc(&s->n[PVSTATS_COMPLETED]);
+	u64_stats_add(&s->latency[b], n);
+	u64_stats_add(&s->n[PVSTATS_COMPLETED], n);
 	u64_stats_add(&s->n[PVSTATS_BYTES_IN], in);
 	u64_stats_add(&s->n[PVSTATS_BYTES_OUT], out);
 	u64_stats_update_end(&s->sync);

@@ -33,26 +33,29 @@ TRACE_EVENT(pvio_pop,
 		  __entry->queue, __entry->chains, __entry->inflight)
 );
 
-/* A chain is given back; the driver may not see it yet. */
+/* Chains are given back; the driver may not see them yet. */
 TRACE_EVENT(pvio_complete,
-	TP_PROTO(const struct pvdev_vq *vq, u64 ns, u32 in, u32 out),
-	TP_ARGS(vq, ns, in, out),
+	TP_PROTO(const struct pvdev_vq *vq, unsigned int n, u64 ns, u64 in, u64 out),
+	TP_ARGS(vq, n, ns, in, out),
 	TP_STRUCT__entry(
 		__array(char, dev, PVTRACE_NAME)
 		__field(u16, queue)
+		__field(u16, n)
 		__field(u64, ns)
-		__field(u32, in)
-		__field(u32, out)
+		__field(u64, in)
+		__field(u64, out)
 	),
 	TP_fast_assign(
 		strscpy(__entry->dev, vq->dev->name, PVTRACE_NAME);
 		__entry->queue = vq->index;
+		__entry->n = n;
 		__entry->ns = ns;
 		__entry->in = in;
 		__entry->out = out;
 	),
-	TP_printk("dev=%s queue=%u ns=%llu in=%u out=%u", __entry->dev,
-		  __entry->queue, __entry->ns, __entry->in, __entry->out)
+	TP_printk("dev=%s queue=%u chains=%u ns=%llu in=%llu out=%llu",
+		  __entry->dev, __entry->queue, __entry->n, __entry->ns,
+		  __entry->in, __entry->out)
 );
 
 /* The driver was shown what is complete, and perhaps notified. */

@@ -219,24 +219,51 @@ static void pvdev_vq_stop_turns(struct pvdev_vq *vq)
 	mutex_unlock(&vq->lock);
 }
 
+static bool pvdev_vq_any_done(const struct pvdev_vq *vq)
+{
+	return !llist_empty(&vq->done) || !READ_ONCE(vq->ring.inflight);
+}
+
 /* Waits for everything in flight and drops it; needs neither worker nor mm. */
 static void pvdev_vq_drop(struct pvdev_vq *vq)
 {
-	bool dropped;
+	const struct pvdev_ops *ops = vq->dev->ops;
+	bool killable = ops->abandon, dropped;
 
-	do {
-		wait_event(vq->wait, !llist_empty(&vq->done) ||
-			   !READ_ONCE(vq->ring.inflight));
+	for (;;) {
 		mutex_lock(&vq->lock);
-		vq->dev->ops->reap(vq, false);
+		ops->reap(vq, false);
+		if (ops->abandon)
+			ops->abandon(vq);
 		dropped = !vq->ring.inflight;
 		mutex_unlock(&vq->lock);
-	} while (!dropped);
+		if (dropped)
+			return;
+		/* With the caller's end the rest may matter no more: that is asked once. */
+		if (!killable)
+			wait_event(vq->wait, pvdev_vq_any_done(vq));
+		else if (wait_event_killable(vq->wait, pvdev_vq_any_done(vq)))
+			killable = false;
+	}
 }
 
 static bool pvdev_vq_drained(struct pvdev_vq *vq)
 {
 	return READ_ONCE(pvdev_vq_worker(vq)->killed) || pvdev_vq_settled(vq);
+}
+
+static void pvdev_vq_await_drained(struct pvdev_vq *vq)
+{
+	const struct pvdev_ops *ops = vq->dev->ops;
+
+	/* Not each kernel's worker is killed along with the caller. */
+	if (ops->abandon && wait_event_killable(vq->wait, pvdev_vq_drained(vq))) {
+		mutex_lock(&vq->lock);
+		ops->abandon(vq);
+		mutex_unlock(&vq->lock);
+		pvdev_vq_wake(vq);
+	}
+	wait_event(vq->wait, pvdev_vq_drained(vq));
 }
 
 /* What its worker would have completed goes; the driver goes on waiting for it. */
@@ -270,7 +297,7 @@ void pvdev_vq_suspend(struct pvdev_vq *vq)
 	pvdev_vq_set_draining(vq, true);
 	pvdev_vq_stop_turns(vq);
 	pvdev_vq_wake(vq);
-	wait_event(vq->wait, pvdev_vq_drained(vq));
+	pvdev_vq_await_drained(vq);
 	if (READ_ONCE(pvdev_vq_worker(vq)->killed))
 		pvdev_vq_drop_orphans(vq);
 

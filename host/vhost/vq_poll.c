@@ -63,3 +63,4 @@ bool pvdev_vq_polls(struct pvdev_vq *vq)
 	vq->poll_until = 0;
 	return false;
 }
+EXPORT_SYMBOL_GPL(pvdev_vq_polls);

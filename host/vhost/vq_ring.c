@@ -117,25 +117,33 @@ static int pvdev_vq_may_try(struct pvdev_vq *vq)
 	return -ENXIO;
 }
 
-/*
- * Opens guest memory for one operation on the ring. Returns 0, -ENXIO where it
- * has to wait for memory to be mapped, or another negative error when the queue
- * is broken; pvdev_vq_leave() comes after either.
- */
-static int pvdev_vq_enter(struct pvdev_vq *vq)
+static noinline int pvdev_vq_enter_unmapped(struct pvdev_vq *vq)
 {
-	int err;
+	int err = pvdev_vq_may_try(vq);
 
-	mutex_lock(&vq->mem_lock);
-	err = pvdev_vq_may_try(vq);
-	if (unlikely(!vq->mapped) && !err)
+	if (!vq->mapped && !err)
 		err = pvdev_vq_map(vq);
-	if (unlikely(err) && err != -ENXIO) {
+	if (err && err != -ENXIO) {
 		mutex_unlock(&vq->mem_lock);
 		pvdev_vq_break(vq, pvdev_unmapped_why(vq->dev, err));
 		mutex_lock(&vq->mem_lock);
 		err = -EIO;
 	}
+	return err;
+}
+
+/*
+ * Opens guest memory for one operation on the ring. Returns 0, -ENXIO where it
+ * has to wait for memory to be mapped, or another negative error when the queue
+ * is broken; pvdev_vq_leave() comes after either.
+ */
+static __always_inline int pvdev_vq_enter(struct pvdev_vq *vq)
+{
+	int err = 0;
+
+	mutex_lock(&vq->mem_lock);
+	if (unlikely(!vq->mapped) || unlikely(pvdev_vq_asks(vq)))
+		err = pvdev_vq_enter_unmapped(vq);
 	pagefault_disable();
 	return err;
 }
@@ -159,15 +167,11 @@ static void pvdev_vq_leave_missing(struct pvdev_vq *vq)
 		pvdev_vq_break(vq, "memory that it needs was unmapped before it was stopped");
 }
 
-/*
- * Closes guest memory again. Returns true when the operation is to be repeated
- * because memory was not present; breaks the queue when the ring is broken.
- */
-static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
+static noinline bool pvdev_vq_leave_failed(struct pvdev_vq *vq, int ret)
 {
 	const struct pvring_fault *f = &vq->ring.fault;
 
-	if (unlikely(ret == -ENXIO)) {
+	if (ret == -ENXIO) {
 		pvdev_vq_leave_missing(vq);
 		vq->tries = 0;
 		return false;
@@ -175,10 +179,6 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 	pagefault_enable();
 	mutex_unlock(&vq->mem_lock);
 
-	if (likely(ret >= 0)) {
-		vq->tries = 0;
-		return false;
-	}
 	if (ret == -EAGAIN) {
 		if (++vq->tries < PVDEV_TRIES_MAX &&
 		    !pvmem_fault_in(f->addr, f->len, f->write))
@@ -187,6 +187,21 @@ static bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
 	} else if (ret == -EINVAL) {
 		pvdev_vq_break(vq, vq->ring.error);
 	}
+	vq->tries = 0;
+	return false;
+}
+
+/*
+ * Closes guest memory again. Returns true when the operation is to be repeated
+ * because memory was not present; breaks the queue when the ring is broken.
+ */
+static __always_inline bool pvdev_vq_leave(struct pvdev_vq *vq, int ret)
+{
+	if (unlikely(ret < 0))
+		return pvdev_vq_leave_failed(vq, ret);
+
+	pagefault_enable();
+	mutex_unlock(&vq->mem_lock);
 	vq->tries = 0;
 	return false;
 }
@@ -271,20 +286,22 @@ void pvdev_vq_unpop(struct pvdev_vq *vq, unsigned int from,
 EXPORT_SYMBOL_GPL(pvdev_vq_unpop);
 
 /**
- * pvdev_vq_account() - count a chain that is being completed
+ * pvdev_vq_account() - count chains that are being completed
  * @vq: the queue, its lock held
- * @popped_at: &pvdev_vq.now after its pop
+ * @n: how many, of one pop
+ * @popped_at: &pvdev_vq.now after that
  * @in: bytes of data written into guest memory
  * @out: bytes of data read from guest memory
  *
  * Context: worker.
  */
-void pvdev_vq_account(struct pvdev_vq *vq, u64 popped_at, u32 in, u32 out)
+void pvdev_vq_account(struct pvdev_vq *vq, unsigned int n, u64 popped_at,
+		      u64 in, u64 out)
 {
 	u64 ns = vq->now - popped_at;
 
-	pvstats_completed(&vq->stats, ns, in, out);
-	trace_pvio_complete(vq, ns, in, out);
+	pvstats_completed(&vq->stats, n, ns, in, out);
+	trace_pvio_complete(vq, n, ns, in, out);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_account);
 
@@ -307,43 +324,66 @@ static void pvdev_vq_notify(struct pvdev_vq *vq, bool wanted)
 	trace_pvio_notify(vq, wanted);
 }
 
+static int pvdev_vq_publish_ring(struct pvdev_vq *vq)
+{
+	int ret;
+
+	do {
+		ret = pvdev_vq_enter(vq);
+		if (likely(!ret))
+			ret = pvring_publish(&vq->ring);
+		if (likely(!ret))
+			ret = pvring_notify_needed(&vq->ring);
+	} while (pvdev_vq_leave(vq, ret));
+	return ret;
+}
+
+static noinline int pvdev_vq_publish_logged(struct pvdev_vq *vq)
+{
+	bool again;
+	int ret;
+
+	do {
+		struct pvdev_dirty d = { .n = 0 };
+
+		ret = pvdev_vq_enter(vq);
+		if (!ret && vq->ring.npending) {
+			d.n = pvring_published(&vq->ring, d.span);
+			pvdev_vq_dirty_at(vq, &d);
+		}
+		if (!ret)
+			ret = pvring_publish(&vq->ring);
+		if (!ret)
+			ret = pvring_notify_needed(&vq->ring);
+		again = pvdev_vq_leave(vq, ret);
+		/* A part may have been written before memory was not there. */
+		pvdev_vq_log_dirty(vq, &d);
+	} while (again);
+	return ret;
+}
+
 /**
- * pvdev_vq_publish() - show the driver what is completed, and notify it if it
- *	wants that
- * @vq: the queue, its lock held
+ * pvdev_vq_publish_some() - show the driver what is completed, and notify it if
+ *	it wants that
+ * @vq: the queue, its lock held; something is
  *
  * A worker that is being killed shows nothing: its access to the VMM's memory fails
  * for just that, and so do requests, for a driver that may live on.
  *
  * Context: worker.
  */
-void pvdev_vq_publish(struct pvdev_vq *vq)
+void pvdev_vq_publish_some(struct pvdev_vq *vq)
 {
-	bool again;
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
-	if (!vq->ring.npending || vq->broken || fatal_signal_pending(current))
+	if (vq->broken || fatal_signal_pending(current))
 		return;
 
-	do {
-		struct pvdev_dirty d = { .n = 0 };
-
-		ret = pvdev_vq_enter(vq);
-		if (unlikely(pvdev_vq_logs_ring(vq)) && !ret &&
-		    vq->ring.npending) {
-			d.n = pvring_published(&vq->ring, d.span);
-			pvdev_vq_dirty_at(vq, &d);
-		}
-		if (likely(!ret))
-			ret = pvring_publish(&vq->ring);
-		if (likely(!ret))
-			ret = pvring_notify_needed(&vq->ring);
-		again = pvdev_vq_leave(vq, ret);
-		/* A part may have been written before memory was not there. */
-		pvdev_vq_log_dirty(vq, &d);
-	} while (again);
-	pvdev_vq_log_tell(vq);
+	ret = unlikely(pvdev_vq_logs_ring(vq)) ? pvdev_vq_publish_logged(vq) :
+						 pvdev_vq_publish_ring(vq);
+	if (unlikely(vq->logged))
+		pvdev_vq_log_tell(vq);
 	if (unlikely(ret == -ENXIO)) {
 		if (vq->ring.npending)
 			return;
@@ -355,7 +395,7 @@ void pvdev_vq_publish(struct pvdev_vq *vq)
 	vq->poll_until = 0;
 	pvdev_vq_notify(vq, ret > 0);
 }
-EXPORT_SYMBOL_GPL(pvdev_vq_publish);
+EXPORT_SYMBOL_GPL(pvdev_vq_publish_some);
 
 /**
  * pvdev_vq_recover() - take up what a former device had in flight
@@ -403,20 +443,17 @@ static void pvdev_vq_kicks_dirty(struct pvdev_vq *vq, bool enable,
 }
 
 /**
- * pvdev_vq_busy() - tell the driver that a turn has begun
+ * pvdev_vq_refuse_kicks() - tell the driver that kicks are not needed
  * @vq: the queue, its lock held
  *
  * Context: worker.
  */
-void pvdev_vq_busy(struct pvdev_vq *vq)
+void pvdev_vq_refuse_kicks(struct pvdev_vq *vq)
 {
 	struct pvdev_dirty d = { .n = 0 };
 	int ret;
 
 	lockdep_assert_held(&vq->lock);
-	if (vq->ring.event_idx || vq->ring.kicks_off)
-		return;
-
 	do {
 		ret = pvdev_vq_enter(vq);
 		if (likely(!ret)) {
@@ -426,26 +463,12 @@ void pvdev_vq_busy(struct pvdev_vq *vq)
 	} while (pvdev_vq_leave(vq, ret));
 	pvdev_vq_log_dirty(vq, &d);
 }
-EXPORT_SYMBOL_GPL(pvdev_vq_busy);
+EXPORT_SYMBOL_GPL(pvdev_vq_refuse_kicks);
 
-/**
- * pvdev_vq_idle() - ask the driver for a kick
- * @vq: the queue, its lock held; it was found empty
- *
- * Context: worker.
- * Return: true if there is a chain already, and no kick may come; or where the
- * owner wants the worker to look for more for a while.
- */
-bool pvdev_vq_idle(struct pvdev_vq *vq)
+static noinline int pvdev_vq_enable_kicks_logged(struct pvdev_vq *vq)
 {
 	struct pvdev_dirty d = { .n = 0 };
 	int ret;
-
-	lockdep_assert_held(&vq->lock);
-	if (vq->broken || vq->draining)
-		return false;
-	if (vq->poll_us && pvdev_vq_polls(vq))
-		return true;
 
 	do {
 		ret = pvdev_vq_enter(vq);
@@ -455,8 +478,65 @@ bool pvdev_vq_idle(struct pvdev_vq *vq)
 		}
 	} while (pvdev_vq_leave(vq, ret));
 	pvdev_vq_log_dirty(vq, &d);
-	pvdev_vq_log_tell(vq);
+	return ret;
+}
+
+/* With @look the wish is not made where there is a chain already. */
+static bool pvdev_vq_enable_kicks(struct pvdev_vq *vq, bool look)
+{
+	int ret;
+
+	lockdep_assert_held(&vq->lock);
+	/* Who is being killed takes no more: see pvdev_vq_publish_some(). */
+	if (vq->broken || vq->draining || fatal_signal_pending(current))
+		return false;
+
+	if (unlikely(pvdev_vq_logs_ring(vq))) {
+		ret = pvdev_vq_enable_kicks_logged(vq);
+	} else {
+		do {
+			ret = pvdev_vq_enter(vq);
+			if (look && likely(!ret))
+				ret = pvring_more(&vq->ring);
+			if (likely(!ret))
+				ret = pvring_kicks_enable(&vq->ring);
+		} while (pvdev_vq_leave(vq, ret));
+	}
+	if (unlikely(vq->logged))
+		pvdev_vq_log_tell(vq);
 	return ret > 0;
+}
+
+/**
+ * pvdev_vq_want_kick() - ask the driver for a kick
+ * @vq: the queue, its lock held; all that was found in it is taken
+ *
+ * Context: worker.
+ * Return: true if there is a chain already, and no kick may come.
+ */
+bool pvdev_vq_want_kick(struct pvdev_vq *vq)
+{
+	return pvdev_vq_enable_kicks(vq, false);
+}
+EXPORT_SYMBOL_GPL(pvdev_vq_want_kick);
+
+/**
+ * pvdev_vq_idle() - ask the driver for a kick, when there was time for more
+ * @vq: the queue, its lock held; all that was found in it is taken
+ *
+ * Context: worker.
+ * Return: true if there is a chain already, and no kick may come; or where the
+ * owner wants the worker to look for more for a while.
+ */
+bool pvdev_vq_idle(struct pvdev_vq *vq)
+{
+	lockdep_assert_held(&vq->lock);
+	if (vq->broken || vq->draining)
+		return false;
+	if (vq->poll_us && pvdev_vq_polls(vq))
+		return true;
+	/* Of a wish that is made too early the driver makes a kick too many. */
+	return pvdev_vq_enable_kicks(vq, true);
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_idle);
 
