@@ -33,8 +33,8 @@ help:
 	@echo 'make check [T=name] [ALL=1]             run the tests, or the part of that name'
 	@echo 'make lint                               checkpatch, sparse, kernel-doc, shellcheck'
 	@echo 'make bench [B=name]                     measure pvio and its peers, or the part of that name'
-	@echo 'make soak [MINUTES=n] [T=part]          the tests that run longer: selftest vmbridge'
-	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table bridge node va pa'
+	@echo 'make soak [MINUTES=n] [T=part]          the tests that run longer: selftest vmbridge vmnet'
+	@echo 'make fuzz [MINUTES=n] [T=target]        hostile input: ring table bridge node net va pa'
 
 need-kernel:
 	@test -n '$(RELEASE)' || { \
@@ -44,10 +44,11 @@ need-kernel:
 modules: need-kernel
 	@mkdir -p $(OUT)
 	@cp -rsT --remove-destination $(CURDIR)/host $(OUT)/host
+	@cp -rsT --remove-destination $(CURDIR)/common $(OUT)/common
 	@cp -rsT --remove-destination $(CURDIR)/compat $(OUT)/compat
 	@cp -rsT --remove-destination $(CURDIR)/uapi $(OUT)/uapi
 	@ln -sf $(CURDIR)/Kbuild $(CURDIR)/dkms.conf $(OUT)/
-	@find $(OUT)/host $(OUT)/compat $(OUT)/uapi -xtype l -delete
+	@find $(OUT)/host $(OUT)/common $(OUT)/compat $(OUT)/uapi -xtype l -delete
 	@$(CURDIR)/compat/probe-once.sh $(KDIR) $(OUT)
 	+@$(MAKE) --no-print-directory -C $(KDIR) M=$(OUT) PVIO_DIR=$(OUT) modules
 	@$(CURDIR)/compat/left-out.sh $(KDIR) $(OUT) $(RELEASE)
@@ -76,7 +77,7 @@ demo:
 	@tools/testing/demo/run.sh
 
 check:
-	@ALL=$(ALL) tools/testing/check/run.sh $(T)
+	@ALL=$(ALL) PEER=$(PEER) tools/testing/check/run.sh $(T)
 
 lint:
 	@tools/testing/check/run.sh lint
@@ -85,7 +86,7 @@ bench:
 	@tools/testing/bench/run.sh $(B)
 
 soak:
-	@tools/testing/check/soak.sh $(or $(MINUTES),60) $(T)
+	@PEER=$(PEER) tools/testing/check/soak.sh $(or $(MINUTES),60) $(T)
 
 fuzz:
 	@tools/testing/fuzz/run.sh $(or $(MINUTES),10) $(T)
