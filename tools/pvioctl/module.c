@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,8 +20,10 @@
 #define USE_LIMIT	10000
 #define USE_STEP	10
 
-/* Who needs others before those. */
-static const char *const names[MODULES_MAX] = { "pvio_vhost_blk", "pvio_vhost" };
+/* Who needs others before those; the last one is for the daemons' devices alone. */
+static const char *const names[MODULES_MAX] = {
+	"pvio_vhost_vsock", "pvio_vhost_net", "pvio_vhost_blk", "pvio_vsock_common", "pvio_vhost",
+};
 
 static int modinfo(const char *name, const char *field, char *buf, size_t len)
 {
@@ -36,6 +39,28 @@ static void find_loaded(struct module *m)
 	file_line(version, sizeof(version), "/sys/module/%s/version", m->name);
 	file_line(sum, sizeof(sum), "/sys/module/%s/srcversion", m->name);
 	snprintf(m->loaded, sizeof(m->loaded), "%s %s", version, sum);
+}
+
+/* Those that can be seen; a new module gets them whatever modprobe.d has. */
+static void find_options(struct module *m)
+{
+	char path[PATH_LEN], value[64], *option;
+	struct dirent *entry;
+	DIR *dir;
+	int len;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters", m->name);
+	dir = opendir(path);
+	while (dir && m->nr_options < MODULE_OPTIONS && (entry = readdir(dir))) {
+		if (*entry->d_name == '.' ||
+		    file_line(value, sizeof(value), "%s/%s", path, entry->d_name))
+			continue;
+		option = m->option[m->nr_options];
+		len = snprintf(option, sizeof(m->option[0]), "%s=%s", entry->d_name, value);
+		m->nr_options += len < (int)sizeof(m->option[0]);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /*
@@ -83,18 +108,28 @@ unsigned int modules_find(const char *command, struct module *modules)
 			continue;
 		modules[n].name = names[i];
 		find_loaded(&modules[n]);
+		find_options(&modules[n]);
 		find_installed(command, &modules[n++]);
 	}
 	return n;
 }
 
-/* Each is used by those before it. */
-static bool is_in_use(const struct module *m, unsigned int before)
+/* How many of our modules use it. */
+static unsigned int used_by_ours(const struct module *m)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < MODULES_MAX; i++)
+		n += file_exists("/sys/module/%s/holders/%s", m->name, names[i]);
+	return n;
+}
+
+static bool is_in_use(const struct module *m)
 {
 	char line[32];
 
 	return !file_line(line, sizeof(line), "/sys/module/%s/refcnt", m->name) &&
-	       strtoul(line, NULL, 10) > before;
+	       strtoul(line, NULL, 10) > used_by_ours(m);
 }
 
 const struct module *modules_in_use(const struct module *modules, unsigned int first,
@@ -105,7 +140,7 @@ const struct module *modules_in_use(const struct module *modules, unsigned int f
 	int waited = 0;
 
 	for (;;) {
-		for (i = first; i < n && !is_in_use(&modules[i], i); i++)
+		for (i = first; i < n && !is_in_use(&modules[i]); i++)
 			;
 		if (i >= n)
 			return NULL;
@@ -132,7 +167,10 @@ int module_remove(const struct module *m)
 
 int module_load(const struct module *m)
 {
-	const char *const argv[] = { "modprobe", m->name, NULL };
+	const char *argv[MODULE_OPTIONS + 3] = { "modprobe", m->name };
+	unsigned int i;
 
+	for (i = 0; i < m->nr_options; i++)
+		argv[2 + i] = m->option[i];
 	return run(argv) ? -EIO : 0;
 }

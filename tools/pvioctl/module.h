@@ -5,12 +5,15 @@
 
 #include <stdbool.h>
 
-#define MODULES_MAX	2
+#define MODULES_MAX	5
+#define MODULE_OPTIONS	8
 
 struct module {
 	const char *name;
 	char loaded[96];	/* its version, and the sum of its sources */
 	char installed[96];
+	char option[MODULE_OPTIONS][128];	/* NAME=VALUE, as its parameters are now */
+	unsigned int nr_options;
 };
 
 /*
@@ -20,14 +23,15 @@ struct module {
 unsigned int modules_find(const char *command, struct module *modules);
 
 /*
- * Waits up to ten seconds until nobody uses the modules from @first on but those before each, of
- * the @n in @modules. Returns the one that is in use, or NULL.
+ * Waits up to ten seconds until nobody uses the modules from @first on, of the @n that are
+ * loaded, in @modules, but one another. Returns the one that is in use, or NULL.
  */
 const struct module *modules_in_use(const struct module *modules, unsigned int first,
 				    unsigned int n);
 
 /* Tries for ten seconds. Returns 0 or a negative errno. */
 int module_remove(const struct module *m);
+/* With the parameters that the former one had. */
 int module_load(const struct module *m);
 
 #endif

@@ -17,6 +17,8 @@
 #include "users.h"
 
 #define UNITS		"pvio-bridge@*.service"
+#define NET_UNITS	"pvio-bridge-net@*.service"
+#define VSOCK_UNITS	"pvio-bridge-vsock@*.service"
 #define DAEMON		"pvio-bridge"
 #define UNITS_MAX	1024
 
@@ -41,7 +43,9 @@ void upgrade_help(FILE *f)
 	      "  --limit SECONDS   how long the daemons may take to stop, 60\n"
 	      "  --stop COMMAND    how to stop the daemons of " DAEMON ", and\n"
 	      "  --start COMMAND   to start them again: for sh, where it isn't systemd that\n"
-	      "                    runs them as " UNITS "\n", f);
+	      "                    runs them as " UNITS " and\n"
+	      "                    " NET_UNITS ", or\n"
+	      "                    " VSOCK_UNITS "\n", f);
 }
 
 static unsigned int limit_of(const struct args *a, const char *text)
@@ -90,10 +94,27 @@ static void refuse_disks(const char *command)
 		closedir(dir);
 }
 
-static void find_users(struct users *u)
+/* The node of a module; a network device may have another name than usual. */
+static bool has_node(const struct module *m, struct users *u)
 {
-	snprintf(u->node, sizeof(u->node), "/dev/vhost-blk");
+	char name[64] = "vhost-blk";
+
+	if (!strcmp(m->name, "pvio_vhost"))
+		return false;
+	if (strcmp(m->name, "pvio_vhost_blk") &&
+	    file_line(name, sizeof(name), "/sys/module/%s/parameters/node", m->name))
+		return false;
+	snprintf(u->node, sizeof(u->node), "/dev/%s", name);
+	return true;
+}
+
+/* Returns whether the module has a node; who has it open is in @u then. */
+static bool find_users(const struct module *m, struct users *u)
+{
+	if (!has_node(m, u))
+		return false;
 	users_find(u, 1);
+	return true;
 }
 
 /* Its cgroup is that of one of those that will be stopped. */
@@ -128,13 +149,16 @@ static void refuse_user(const char *command, pid_t pid, const char *node)
 static void refuse_users(const char *command)
 {
 	struct users *u = need(malloc(sizeof(*u)));
-	unsigned int i;
+	unsigned int i, k;
 
-	find_users(u);
-	if (u->n == USERS_MAX)
-		die("%s: %s is open in too many processes", command, u->node);
-	for (i = 0; i < u->n; i++)
-		refuse_user(command, u->pid[i], u->node);
+	for (k = 0; k < up.nr_modules; k++) {
+		if (!find_users(&up.modules[k], u))
+			continue;
+		if (u->n == USERS_MAX)
+			die("%s: %s is open in too many processes", command, u->node);
+		for (i = 0; i < u->n; i++)
+			refuse_user(command, u->pid[i], u->node);
+	}
 	free(u);
 }
 
@@ -142,7 +166,7 @@ static void find_units(const char *command)
 {
 	static const char *const argv[] = { "systemctl", "list-units", "--plain", "--no-legend",
 					    "--full", "--state=active,activating,reloading",
-					    UNITS, NULL };
+					    UNITS, NET_UNITS, VSOCK_UNITS, NULL };
 	char *line, *next;
 
 	if (up.stop || access("/run/systemd/system", F_OK))
@@ -185,7 +209,8 @@ static int start_daemons(const char *command)
 static void say_stopping(void)
 {
 	static const char *const argv[] = { "systemctl", "list-units", "--plain", "--no-legend",
-					    "--full", "--state=deactivating", UNITS, NULL };
+					    "--full", "--state=deactivating", UNITS, NET_UNITS,
+					    VSOCK_UNITS, NULL };
 
 	if (up.nr_units)
 		run(argv);
@@ -217,9 +242,11 @@ static int refuse_in_use(const char *command, const struct module *m)
 {
 	struct users *u = need(malloc(sizeof(*u)));
 
-	find_users(u);
-	complain("%s: %s is in use%s%s; the daemons are started again", command, m->name,
-		 u->n ? ", /dev/vhost-blk is open in " : "", u->names);
+	if (find_users(m, u) && u->n)
+		complain("%s: %s is in use, %s is open in %s; the daemons are started again",
+			 command, m->name, u->node, u->names);
+	else
+		complain("%s: %s is in use; the daemons are started again", command, m->name);
 	free(u);
 	start_daemons(command);
 	return EXIT_FAILURE;
@@ -228,29 +255,49 @@ static int refuse_in_use(const char *command, const struct module *m)
 /* A new module on an old one is not tried. */
 static int replace(const char *command)
 {
-	const struct module *m = modules_in_use(up.modules, 0, up.nr_modules);
+	const struct module *m;
 	unsigned int i;
 	int err = 0;
 
-	if (m)
-		return refuse_in_use(command, m);
 	for (i = 0; i < up.nr_modules && !err; i++) {
 		m = &up.modules[i];
 		err = module_remove(m);
 		if (err)
 			complain("%s: %s can't be removed: %s", command, m->name, strerror(-err));
 	}
-	while (!err && i) {
+	if (err)
+		return err;
+	while (i) {
 		m = &up.modules[--i];
-		err = module_load(m);
-		if (err)
-			complain("%s: the installed %s can't be loaded; dmesg says why", command,
-				 m->name);
+		if (!module_load(m))
+			continue;
+		err = -EIO;
+		complain("%s: the installed %s can't be loaded; dmesg says why", command, m->name);
 	}
-	if (!err || module_loaded(up.modules[0].name))
-		return start_daemons(command) || err ? EXIT_FAILURE : 0;
-	complain("%s: the VMs wait: mend it, modprobe %s, and start the daemons", command,
-		 up.modules[0].name);
+	return err;
+}
+
+/* Is there a module with a node, for the daemons of some VMs at least? The last one has none. */
+static bool any_serves(void)
+{
+	unsigned int i;
+
+	for (i = 0; i + 1 < up.nr_modules; i++)
+		if (module_loaded(up.modules[i].name))
+			return true;
+	return false;
+}
+
+static int say_waiting(const char *command)
+{
+	char names[128] = "";
+	unsigned int i;
+	int at = 0;
+
+	for (i = 0; i == 0 || i + 1 < up.nr_modules; i++)
+		at += snprintf(names + at, sizeof(names) - at, " %s", up.modules[i].name);
+	complain("%s: the VMs wait: mend it, modprobe -a%s, and start the daemons", command,
+		 names);
 	return EXIT_FAILURE;
 }
 
@@ -262,22 +309,40 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static int upgrade(const char *command)
+/* Half an upgrade is VMs that stand still. */
+static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
-	double since = now();
 	unsigned int i;
-	int status;
 
-	/* Half an upgrade is VMs that stand still. */
 	for (i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
 		signal(ignored[i], SIG_IGN);
+}
+
+static int upgrade(const char *command)
+{
+	const struct module *m;
+	double at[4];
+	int err;
+
+	ignore_signals();
+	at[0] = now();
 	if (stop_daemons(command))
 		return EXIT_FAILURE;
-	status = replace(command);
-	if (!status)
-		printf("the daemons were stopped for %.3f s\n", now() - since);
-	return status;
+	at[1] = now();
+	m = modules_in_use(up.modules, 0, up.nr_modules);
+	if (m)
+		return refuse_in_use(command, m);
+	err = replace(command);
+	at[2] = now();
+	if (err && !any_serves())
+		return say_waiting(command);
+	if (start_daemons(command) || err)
+		return EXIT_FAILURE;
+	at[3] = now();
+	printf("the daemons were stopped for %.3f s (stop %.3f s, modules %.3f s, start %.3f s)\n",
+	       at[3] - at[0], at[1] - at[0], at[2] - at[1], at[3] - at[2]);
+	return 0;
 }
 
 static bool say_modules(void)
@@ -322,8 +387,8 @@ int cmd_upgrade(struct args *a)
 	find_units(a->command);
 	refuse_disks(a->command);
 	refuse_users(a->command);
-	/* What only the daemons need is theirs; what these need is nobody's but theirs. */
-	m = modules_in_use(up.modules, 1, up.nr_modules);
+	/* The others are the daemons'; the one that they need is nobody's but theirs. */
+	m = modules_in_use(up.modules, up.nr_modules - 1, up.nr_modules);
 	if (m)
 		die("%s: %s is in use by others: somebody traces it, or reads its netlink family",
 		    a->command, m->name);
