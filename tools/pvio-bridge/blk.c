@@ -72,7 +72,7 @@ static int blk_open(const struct options *o)
 	return err;
 }
 
-static int blk_attach(int node)
+static int blk_attach(const struct node *n)
 {
 	struct vhost_vring_file backend = { .index = 0, .fd = blk.fd };
 	char serial[VIRTIO_BLK_ID_BYTES] = { };
@@ -81,24 +81,24 @@ static int blk_attach(int node)
 
 	if (blk.o->serial) {
 		memcpy(serial, blk.o->serial, strnlen(blk.o->serial, sizeof(serial)));
-		err = node_call(node, VHOST_BLK_SET_SERIAL, serial);
+		err = node_call(n, VHOST_BLK_SET_SERIAL, serial);
 	}
 	if (!err && workers)
-		err = node_call(node, VHOST_SET_NWORKERS, &workers);
+		err = node_call(n, VHOST_SET_NWORKERS, &workers);
 	if (!err)
-		err = node_call(node, VHOST_BLK_SET_SHARED, &shared);
+		err = node_call(n, VHOST_BLK_SET_SHARED, &shared);
 	if (!err)
-		err = node_call(node, VHOST_BLK_SET_BACKEND, &backend);
+		err = node_call(n, VHOST_BLK_SET_BACKEND, &backend);
 	if (err)
 		say_err(err, "%s can't be a disk", blk.o->path);
 	return err;
 }
 
-static void blk_detach(int node)
+static void blk_detach(const struct node *n)
 {
 	struct vhost_vring_file backend = { .index = 0, .fd = -1 };
 
-	node_call(node, VHOST_BLK_SET_BACKEND, &backend);
+	node_call(n, VHOST_BLK_SET_BACKEND, &backend);
 }
 
 static int blk_claim(void)
@@ -118,9 +118,9 @@ static void blk_release(void)
 		lock_drop(blk.fd);
 }
 
-static void blk_refresh(int node)
+static void blk_refresh(const struct node *n)
 {
-	int err = node_call(node, VHOST_BLK_RESIZE, NULL);
+	int err = node_call(n, VHOST_BLK_RESIZE, NULL);
 
 	if (err)
 		say_err(err, "%s can't be measured", blk.o->path);
@@ -146,6 +146,7 @@ const struct kind kind_blk = {
 	.withheld = 1ull << VIRTIO_BLK_F_CONFIG_WCE,
 	.open = blk_open,
 	.attach = blk_attach,
+	.enable = node_enable,
 	.detach = blk_detach,
 	.claim = blk_claim,
 	.release = blk_release,

@@ -73,7 +73,7 @@ void inflight_drop(struct session *s)
 	if (f->fd < 0)
 		return;
 	for (q = 0; q < f->queues; q++)
-		node_set_inflight(s->node, q, 0, 0);
+		node_set_inflight(&s->node, q, 0, 0);
 	map_drop(&f->map);
 	close(f->fd);
 	*f = (struct inflight){ .fd = -1 };
@@ -137,7 +137,7 @@ int inflight_tell(struct session *s, unsigned int q)
 
 	if (f->fd < 0 || q >= f->queues)
 		return 0;
-	err = node_set_inflight(s->node, q, f->map.va + q * f->stride, f->stride);
+	err = node_set_inflight(&s->node, q, f->map.va + q * f->stride, f->stride);
 	if (err)
 		say_err(err, "queue %u has no use for its in-flight memory", q);
 	return err;
@@ -154,7 +154,7 @@ int inflight_clear(struct session *s)
 		return 0;
 	/* Pages that are pinned would keep what they have. */
 	for (q = 0; q < f->queues; q++)
-		node_set_inflight(s->node, q, 0, 0);
+		node_set_inflight(&s->node, q, 0, 0);
 	if (!fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)f->offset,
 		       (off_t)(f->stride * f->queues)))
 		return 0;

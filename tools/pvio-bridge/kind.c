@@ -4,7 +4,7 @@
 
 #include "kind.h"
 
-static const struct kind *const kinds[] = { &kind_blk };
+static const struct kind *const kinds[] = { &kind_blk, &kind_net, &kind_vsock };
 
 const struct kind *kind_find(const char *name)
 {

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "node.h"
+#include "ring.h"
 #include "say.h"
 
 #define PAGE		4096ull
@@ -47,7 +48,7 @@ static bool wanted(const struct session *s)
 /* Memory that came after a migration that was none need not be in a log that nobody wants. */
 int log_covers(struct session *s, uint64_t addr, uint64_t len)
 {
-	if (s->log.map.at && !wanted(s) && !node_set_log(s->node, 0))
+	if (s->log.map.at && !wanted(s) && !node_set_log(&s->node, 0))
 		log_drop(s);
 	return s->log.map.at ? covers(s->log.size, addr, len) : 0;
 }
@@ -97,9 +98,14 @@ int log_set(struct session *s, const struct vhost_user_log *l, int fd)
 		say_err(err, "the log of dirty pages can't be mapped");
 		return err;
 	}
-	err = node_set_log(s->node, new.map.va);
+	err = node_set_log(&s->node, new.map.va);
 	if (err) {
 		say_err(err, "the kernel refuses the log of dirty pages");
+		/* Of several devices none may go on in what is unmapped. */
+		if (s->node.count > 1 && node_set_log(&s->node, s->log.map.va)) {
+			ring_reset_all(s);
+			err = -ESHUTDOWN;
+		}
 		map_drop(&new.map);
 		return err;
 	}

@@ -81,9 +81,15 @@ static void ended(struct bridge *b)
 		b->stop = true;
 		return;
 	}
-	if (session_init(s, s->options, s->kind, s->node))
+	if (session_init(s, s->options))
 		die(0, "there is no device for another VMM");
 	watch(b, b->listener);
+}
+
+static void refresh(const struct session *s)
+{
+	if (s->kind->refresh)
+		s->kind->refresh(&s->node);
 }
 
 static void take_signals(struct bridge *b)
@@ -92,7 +98,7 @@ static void take_signals(struct bridge *b)
 
 	while (read(b->signals, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGHUP)
-			b->session.kind->refresh(b->session.node);
+			refresh(&b->session);
 		else
 			b->stop = true;
 	}
@@ -133,14 +139,18 @@ static void serve(struct bridge *b)
 		session_end(&b->session);
 }
 
-static int open_node(const struct options *o)
+static void open_node(const struct options *o, struct node *n)
 {
-	int node = open(o->node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	unsigned int i;
 
-	if (node < 0)
-		die(-errno, "%s can't be opened%s", o->node,
-		    errno == ENOENT ? " (is the module loaded?)" : "");
-	return node;
+	n->queues = o->kind->unit ? o->kind->unit : o->kind->served ? o->kind->served : o->queues;
+	n->count = o->kind->served ? 1 : o->queues / n->queues;
+	for (i = 0; i < n->count; i++) {
+		n->fd[i] = open(o->node, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		if (n->fd[i] < 0)
+			die(-errno, "%s can't be opened%s", o->node,
+			    errno == ENOENT ? " (is the module loaded?)" : "");
+	}
 }
 
 int main(int argc, char **argv)
@@ -161,7 +171,8 @@ int main(int argc, char **argv)
 		die(-errno, "can't wait for events");
 	if (o.kind->open(&o))
 		return 1;
-	if (session_init(&b.session, &o, o.kind, open_node(&o)))
+	open_node(&o, &b.session.node);
+	if (session_init(&b.session, &o))
 		return 1;
 	sock = socket_get(&o, &listens);
 	if (sock < 0)

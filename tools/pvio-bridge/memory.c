@@ -104,7 +104,7 @@ static int slot_take(struct memory *m, const struct memory *old, const struct vh
 	return err;
 }
 
-int memory_tell(const struct memory *m, int node)
+static int tell(const struct memory *m, const struct node *n)
 {
 	struct vhost_memory *mem;
 	unsigned int i;
@@ -119,11 +119,19 @@ int memory_tell(const struct memory *m, int node)
 		mem->regions[i].memory_size = m->slot[i].r.size;
 		mem->regions[i].userspace_addr = m->slot[i].map.va;
 	}
-	err = node_set_mem(node, mem);
+	err = node_set_mem(n, mem);
 	if (err)
 		say_err(err, "the kernel refuses %u memory regions", m->count);
 	free(mem);
 	return err;
+}
+
+/* Of several devices all see the same, or else none may go on. */
+static int tell_all(const struct memory *m, const struct memory *old, const struct node *n)
+{
+	int err = tell(m, n);
+
+	return err && n->count > 1 && tell(old, n) ? -ESHUTDOWN : err;
 }
 
 void memory_settle(const struct memory *m, struct memory *old)
@@ -136,8 +144,8 @@ void memory_settle(const struct memory *m, struct memory *old)
 	old->count = 0;
 }
 
-int memory_set(struct memory *m, int node, const struct vhost_user_region *r, unsigned int count,
-	       const int *fds, struct memory *old)
+int memory_set(struct memory *m, const struct node *n, const struct vhost_user_region *r,
+	       unsigned int count, const int *fds, struct memory *old)
 {
 	unsigned int i;
 	int err = 0;
@@ -147,9 +155,9 @@ int memory_set(struct memory *m, int node, const struct vhost_user_region *r, un
 	for (i = 0; i < count && !err; i++)
 		err = slot_take(m, old, &r[i], fds[i]);
 	if (!err)
-		err = memory_tell(m, node);
-	if (!err)
-		return 0;
+		err = tell_all(m, old, n);
+	if (!err || err == -ESHUTDOWN)
+		return err;
 
 	memory_settle(old, m);
 	*m = *old;
@@ -157,22 +165,23 @@ int memory_set(struct memory *m, int node, const struct vhost_user_region *r, un
 	return err;
 }
 
-int memory_add(struct memory *m, int node, const struct vhost_user_region *r, int fd)
+int memory_add(struct memory *m, const struct node *n, const struct vhost_user_region *r, int fd)
 {
-	const struct memory none = { .count = 0 };
+	static const struct memory none;
+	struct memory old = *m;
 	int err = slot_take(m, &none, r, fd);
 
 	if (err)
 		return err;
-	err = memory_tell(m, node);
-	if (err) {
+	err = tell_all(m, &old, n);
+	if (err && err != -ESHUTDOWN) {
 		m->count--;
 		map_drop(&m->slot[m->count].map);
 	}
 	return err;
 }
 
-int memory_remove(struct memory *m, int node, const struct vhost_user_region *r,
+int memory_remove(struct memory *m, const struct node *n, const struct vhost_user_region *r,
 		  struct memory *old)
 {
 	unsigned int i;
@@ -189,8 +198,8 @@ int memory_remove(struct memory *m, int node, const struct vhost_user_region *r,
 	}
 	*old = *m;
 	m->slot[i] = m->slot[--m->count];
-	err = memory_tell(m, node);
-	if (err) {
+	err = tell_all(m, old, n);
+	if (err && err != -ESHUTDOWN) {
 		*m = *old;
 		old->count = 0;
 	}

@@ -14,6 +14,8 @@
 #include "map.h"
 #include "protocol.h"
 
+struct node;
+
 /* As many as the kernel takes. */
 #define MEMORY_SLOTS_MAX	512u
 
@@ -37,20 +39,18 @@ struct memory {
 
 /*
  * All regions anew; those that stay as they were stay mapped. The descriptors stay the caller's.
- * On error the kernel has the memory that it had. Returns 0 or a negative errno, and has said why.
+ * On error the kernel has the memory that it had, unless it is -ESHUTDOWN: then both stay mapped.
+ * Returns 0 or a negative errno, and has said why.
  * Until memory_settle() both the old and the new mappings are there.
  */
-int memory_set(struct memory *m, int node, const struct vhost_user_region *r, unsigned int count,
-	       const int *fds, struct memory *old);
-int memory_add(struct memory *m, int node, const struct vhost_user_region *r, int fd);
-int memory_remove(struct memory *m, int node, const struct vhost_user_region *r,
+int memory_set(struct memory *m, const struct node *n, const struct vhost_user_region *r,
+	       unsigned int count, const int *fds, struct memory *old);
+int memory_add(struct memory *m, const struct node *n, const struct vhost_user_region *r, int fd);
+int memory_remove(struct memory *m, const struct node *n, const struct vhost_user_region *r,
 		  struct memory *old);
 
 /* Unmaps what is in @old and not in @m. */
 void memory_settle(const struct memory *m, struct memory *old);
-
-/* Tells the kernel, which has forgotten it. */
-int memory_tell(const struct memory *m, int node);
 
 /* Where @len bytes at the VMM's address are in this process. Returns false where they are not. */
 bool memory_translate(const struct memory *m, uint64_t user_addr, uint64_t len, uint64_t *va);

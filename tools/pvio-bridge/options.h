@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "kind.h"
+#include "node.h"
 
 /*
  * enum share - who else may use what is behind the device
@@ -29,7 +30,8 @@ enum share {
  * @user: whom to become; NULL: nobody else
  * @queues: how many the device has
  * @workers: threads that serve them; 0: each has its own
- * @path: what is behind it
+ * @path: what is behind it: of a disk a path, of a network a tap
+ * @guest_cid: of a vsock, the VM's
  * @readonly: without the right to write
  * @share: who else may use it
  * @serial: of the disk
@@ -45,6 +47,7 @@ struct options {
 	unsigned int queues;
 	unsigned int workers;
 	const char *path;
+	unsigned int guest_cid;
 	bool readonly;
 	enum share share;
 	const char *serial;

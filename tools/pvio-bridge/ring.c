@@ -69,6 +69,7 @@ static int translate_addr(const struct session *s, const struct ring *r,
 
 static int place(struct session *s, struct ring *r)
 {
+	unsigned int q = index_of(s, r);
 	struct vhost_vring_addr a;
 	int err = translate_addr(s, r, &a);
 
@@ -76,23 +77,22 @@ static int place(struct session *s, struct ring *r)
 		err = log_covers_ring(s, r);
 	if (err)
 		return err;
-	a.index = index_of(s, r);
-	err = node_call(s->node, VHOST_SET_VRING_ADDR, &a);
+	err = node_queue_call(&s->node, q, VHOST_SET_VRING_ADDR, &a);
 	if (err)
-		say_err(err, "the kernel refuses the addresses of queue %u", a.index);
+		say_err(err, "the kernel refuses the addresses of queue %u", q);
 	return err;
 }
 
 static int tell_kernel(struct session *s, struct ring *r)
 {
 	unsigned int q = index_of(s, r);
-	int err = node_set_num(s->node, q, r->num);
+	int err = node_set_num(&s->node, q, r->num);
 
 	if (err) {
 		say_err(err, "the kernel refuses size %u for queue %u", r->num, q);
 		return err;
 	}
-	err = node_set_base(s->node, q, r->base);
+	err = node_set_base(&s->node, q, r->base);
 	if (err) {
 		say_err(err, "the kernel refuses base 0x%x for queue %u", r->base, q);
 		return err;
@@ -107,19 +107,19 @@ static int start(struct session *s, struct ring *r)
 	unsigned int q = index_of(s, r);
 	int err;
 
-	if (first) {
+	if (first && s->kind->claim) {
 		err = s->kind->claim();
 		if (err)
 			return err;
 	}
 	err = tell_kernel(s, r);
 	if (!err) {
-		err = node_enable(s->node, q, 1);
+		err = s->kind->enable(&s->node, q, 1);
 		if (err)
 			say_err(err, "queue %u can't be started", q);
 	}
 	r->running = !err;
-	if (err && first)
+	if (err && first && s->kind->release)
 		s->kind->release();
 	return err;
 }
@@ -128,11 +128,11 @@ static void stop(struct session *s, struct ring *r)
 {
 	if (!r->running)
 		return;
-	node_enable(s->node, index_of(s, r), 0);
+	s->kind->enable(&s->node, index_of(s, r), 0);
 	/* Its next start goes on from here, unless the VMM says otherwise. */
-	node_get_base(s->node, index_of(s, r), &r->base);
+	node_get_base(&s->node, index_of(s, r), &r->base);
 	r->running = false;
-	if (!any_runs(s))
+	if (!any_runs(s) && s->kind->release)
 		s->kind->release();
 }
 
@@ -192,7 +192,7 @@ int ring_get_base(struct session *s, struct message *m)
 	if (err)
 		return err;
 	stop(s, r);
-	node_set_kick(s->node, index_of(s, r), -1);
+	node_set_kick(&s->node, index_of(s, r), -1);
 	r->kicked = false;
 	m->payload.state.num = r->base;
 	return 0;
@@ -254,7 +254,7 @@ int ring_set_kick(struct session *s, struct message *m)
 		say("queue %u has no event for kicks: there is no polling without", index_of(s, r));
 		return -EOPNOTSUPP;
 	}
-	err = node_set_kick(s->node, index_of(s, r), fd);
+	err = node_set_kick(&s->node, index_of(s, r), fd);
 	if (err) {
 		say_err(err, "queue %u: its kicks are no event", index_of(s, r));
 		return err;
@@ -268,14 +268,14 @@ int ring_set_kick(struct session *s, struct message *m)
 }
 
 static int set_event(struct session *s, struct message *m, const char *what,
-		     int (*set)(int node, unsigned int queue, int fd))
+		     int (*set)(const struct node *n, unsigned int queue, int fd))
 {
 	struct ring *r;
 	int fd, err = event_of(s, m, &r, &fd);
 
 	if (err)
 		return err;
-	err = set(s->node, index_of(s, r), fd);
+	err = set(&s->node, index_of(s, r), fd);
 	if (err)
 		say_err(err, "queue %u: its %s are no event", index_of(s, r), what);
 	return err;

@@ -50,10 +50,11 @@ static const int calls[] = {
 	SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* Of ioctls those of vhost alone; memory that is mapped is not run. */
-static int add_rules(scmp_filter_ctx ctx)
+/* Of ioctls those of vhost alone, and some for a kind; memory that is mapped is not run. */
+static int add_rules(scmp_filter_ctx ctx, const struct kind *kind)
 {
 	const uint64_t type = (uint64_t)_IOC_TYPEMASK << _IOC_TYPESHIFT;
+	const unsigned int *cmd = kind->ioctls;
 	unsigned int i;
 	int err = 0;
 
@@ -63,16 +64,19 @@ static int add_rules(scmp_filter_ctx ctx)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, type,
 					       (uint64_t)VHOST_VIRTIO << _IOC_TYPESHIFT));
+	for (; cmd && *cmd && !err; cmd++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_EQ, *cmd));
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	return err;
 }
 
-static void filter_calls(void)
+static void filter_calls(const struct kind *kind)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int err = ctx ? add_rules(ctx) : -ENOMEM;
+	int err = ctx ? add_rules(ctx, kind) : -ENOMEM;
 
 	if (!err)
 		err = seccomp_load(ctx);
@@ -90,5 +94,5 @@ void sandbox_enter(const struct options *o)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		die(-errno, "can't be kept from dumping core");
 	if (o->sandbox)
-		filter_calls();
+		filter_calls(o->kind);
 }

@@ -29,6 +29,18 @@ static int get_features(struct session *s, struct message *m)
 	return 0;
 }
 
+static int accept_features(struct session *s, uint64_t device)
+{
+	int err = node_set_features(&s->node, device);
+
+	if (err)
+		say_err(err, "the kernel refuses features 0x%llx", (unsigned long long)device);
+	else if (s->kind->accept)
+		err = s->kind->accept(device);
+	return err;
+}
+
+/* What was accepted before still is after an error. */
 static int set_features(struct session *s, struct message *m)
 {
 	uint64_t features = m->payload.u64;
@@ -40,27 +52,26 @@ static int set_features(struct session *s, struct message *m)
 		    (unsigned long long)(device & ~s->offered));
 		return -EINVAL;
 	}
-	err = node_set_features(s->node, device);
-	if (err) {
-		say_err(err, "the kernel refuses features 0x%llx", (unsigned long long)device);
-		return err;
-	}
-	s->features = features;
-	return 0;
+	err = accept_features(s, device);
+	if (!err)
+		s->features = features;
+	else if (accept_features(s, s->features & ~(1ull << VHOST_USER_F_PROTOCOL_FEATURES)))
+		err = -ESHUTDOWN;
+	return err;
 }
 
 static int get_protocol_features(struct session *s, struct message *m)
 {
-	(void)s;
-	m->payload.u64 = protocol_offered;
+	m->payload.u64 = protocol_offered & ~s->kind->protocol_withheld;
 	return 0;
 }
 
 static int set_protocol_features(struct session *s, struct message *m)
 {
-	if (m->payload.u64 & ~protocol_offered) {
-		say("protocol features 0x%llx were not offered",
-		    (unsigned long long)(m->payload.u64 & ~protocol_offered));
+	uint64_t not_offered = m->payload.u64 & (~protocol_offered | s->kind->protocol_withheld);
+
+	if (not_offered) {
+		say("protocol features 0x%llx were not offered", (unsigned long long)not_offered);
 		return -EINVAL;
 	}
 	s->protocol = m->payload.u64;
@@ -69,7 +80,8 @@ static int set_protocol_features(struct session *s, struct message *m)
 
 static int get_queue_num(struct session *s, struct message *m)
 {
-	m->payload.u64 = s->options->queues;
+	/* Of a network these are pairs. */
+	m->payload.u64 = s->options->queues / (s->kind->unit ? s->kind->unit : 1);
 	return 0;
 }
 
@@ -86,7 +98,9 @@ static int memory_changed(struct session *s, int err)
 {
 	if (!err)
 		ring_replace_all(s);
-	memory_settle(&s->mem, &s->old);
+	/* Where it is not known what the kernel uses, queues are stopped before anything goes. */
+	if (err != -ESHUTDOWN)
+		memory_settle(&s->mem, &s->old);
 	return err;
 }
 
@@ -104,7 +118,7 @@ static int set_mem_table(struct session *s, struct message *m)
 	for (i = 0; i < t->nregions && !err; i++)
 		err = log_covers(s, t->region[i].guest_addr, t->region[i].size);
 	if (!err)
-		err = memory_set(&s->mem, s->node, t->region, t->nregions, m->fd, &s->old);
+		err = memory_set(&s->mem, &s->node, t->region, t->nregions, m->fd, &s->old);
 	err = memory_changed(s, err);
 	return err ? err : ring_settle_all(s);
 }
@@ -122,13 +136,13 @@ static int add_mem_reg(struct session *s, struct message *m)
 	int err = log_covers(s, r->guest_addr, r->size);
 
 	if (!err)
-		err = memory_add(&s->mem, s->node, r, m->fd[0]);
+		err = memory_add(&s->mem, &s->node, r, m->fd[0]);
 	return err ? err : ring_settle_all(s);
 }
 
 static int rem_mem_reg(struct session *s, struct message *m)
 {
-	return memory_changed(s, memory_remove(&s->mem, s->node, &m->payload.slot.region,
+	return memory_changed(s, memory_remove(&s->mem, &s->node, &m->payload.slot.region,
 					       &s->old));
 }
 
@@ -142,7 +156,7 @@ static int set_log_base(struct session *s, struct message *m)
 
 static int set_log_fd(struct session *s, struct message *m)
 {
-	int err = node_set_log_fd(s->node, m->fd[0]);
+	int err = node_set_log_fd(&s->node, m->fd[0]);
 
 	if (err)
 		say_err(err, "the log's event is none");
@@ -173,15 +187,16 @@ static int get_config(struct session *s, struct message *m)
 {
 	uint8_t all[VHOST_USER_CONFIG_MAX] = { };
 	struct vhost_user_config *c = &m->payload.config;
-	uint32_t len = 0;
+	uint32_t len = s->kind->config_len;
+	bool of_node = !len;
 	int err = config_check(m);
 
-	if (!err)
-		err = node_get_config_size(s->node, &len);
+	if (!err && of_node)
+		err = node_get_config_size(&s->node, &len);
 	if (len > sizeof(all))
 		len = sizeof(all);
-	if (!err)
-		err = node_get_config(s->node, 0, all, len);
+	if (!err && of_node)
+		err = node_get_config(&s->node, 0, all, len);
 	if (err)
 		return err;
 	s->kind->fill_config(s->options, all, len);
@@ -227,7 +242,7 @@ static int reset_all(struct session *s)
 	ring_reset_all(s);
 	err = inflight_clear(s);
 	if (!err)
-		err = node_set_features(s->node, 0);
+		err = node_set_features(&s->node, 0);
 	if (err)
 		return -ESHUTDOWN;
 	s->features &= 1ull << VHOST_USER_F_PROTOCOL_FEATURES;
@@ -493,7 +508,7 @@ void session_config_changed(struct session *s)
 
 static int node_own(struct session *s)
 {
-	int err = node_call(s->node, VHOST_SET_OWNER, NULL);
+	int err = node_call(&s->node, VHOST_SET_OWNER, NULL);
 
 	if (err)
 		say_err(err, "%s can't be owned", s->options->node);
@@ -502,27 +517,28 @@ static int node_own(struct session *s)
 
 static int session_attach(struct session *s)
 {
+	bool config = !(s->kind->protocol_withheld & FEATURE(CONFIG)) && !s->kind->config_len;
 	int err = node_own(s);
 
-	if (!err)
-		err = s->kind->attach(s->node);
+	if (!err && s->kind->attach)
+		err = s->kind->attach(&s->node);
 	if (err)
 		return err;
-	err = node_set_config_call(s->node, s->config_event);
+	err = config ? node_set_config_call(&s->node, s->config_event) : 0;
 	if (!err)
-		err = node_get_features(s->node, &s->offered);
+		err = node_get_features(&s->node);
 	if (err)
 		say_err(err, "%s can't be asked", s->options->node);
 	/* What is on an IOTLB is not forwarded. */
-	s->offered &= ~(1ull << VIRTIO_F_ACCESS_PLATFORM | s->kind->withheld);
+	s->node.features &= ~(1ull << VIRTIO_F_ACCESS_PLATFORM | s->kind->withheld);
+	s->offered = s->node.features | (s->kind->features ? s->kind->features() : 0);
 	return err;
 }
 
-int session_init(struct session *s, const struct options *o, const struct kind *kind, int node)
+int session_init(struct session *s, const struct options *o)
 {
 	s->options = o;
-	s->kind = kind;
-	s->node = node;
+	s->kind = o->kind;
 	s->sock = -1;
 	s->channel = -1;
 	s->inflight.fd = -1;
@@ -537,10 +553,11 @@ void session_begin(struct session *s, int sock)
 void session_end(struct session *s)
 {
 	ring_reset_all(s);
-	s->kind->detach(s->node);
+	s->kind->detach(&s->node);
 	inflight_drop(s);
-	node_call(s->node, VHOST_RESET_OWNER, NULL);
+	node_call(&s->node, VHOST_RESET_OWNER, NULL);
 	log_drop(s);
+	memory_settle(&s->mem, &s->old);
 	s->old = s->mem;
 	s->mem.count = 0;
 	memory_settle(&s->mem, &s->old);

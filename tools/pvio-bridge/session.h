@@ -5,6 +5,7 @@
 #include "kind.h"
 #include "memory.h"
 #include "message.h"
+#include "node.h"
 
 /*
  * struct ring - a queue as the VMM describes it; the kernel is told when it starts
@@ -56,7 +57,7 @@ struct dirty_log {
  * struct session - a device, and the connection of a VMM to it
  * @options: the command line
  * @kind: of the device
- * @node: the kernel's
+ * @node: the kernel's devices
  * @config_event: signalled when its configuration changes
  * @sock: the VMM; -1: there is none
  * @channel: to the VMM, for what it didn't ask; -1: there is none
@@ -74,7 +75,7 @@ struct dirty_log {
 struct session {
 	const struct options *options;
 	const struct kind *kind;
-	int node;
+	struct node node;
 	int config_event;
 	int sock;
 	int channel;
@@ -91,10 +92,10 @@ struct session {
 };
 
 /*
- * A device without a VMM: the first time, and after each session. Returns 0 or a negative errno,
- * and has said why.
+ * A device without a VMM, on the open nodes: the first time, and after each session. Returns 0 or
+ * a negative errno, and has said why.
  */
-int session_init(struct session *s, const struct options *o, const struct kind *kind, int node);
+int session_init(struct session *s, const struct options *o);
 
 /* A VMM has come, by @sock. */
 void session_begin(struct session *s, int sock);

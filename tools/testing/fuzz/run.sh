@@ -6,8 +6,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Of the kernel: /dev/vhost-blk, and vDPA disks that reach memory in either way.
-KERNEL="node va pa"
+# Of the kernel: /dev/vhost-blk, /dev/vhost-net, and vDPA disks that reach memory in either way.
+KERNEL="node net va pa"
 
 MINUTES=$1
 shift

@@ -22,16 +22,18 @@ struct fake_ring {
 	bool enabled;
 };
 
-static struct {
+/* What it was told of a node; the one that is asked is @fake. */
+static struct fake_node {
 	uint64_t features;
 	bool owned;
 	unsigned int nregions;
 	struct vhost_memory_region region[MEMORY_SLOTS_MAX];
 	struct fake_ring ring[FAKE_QUEUES];
 	uint64_t log_base;
-	unsigned int fails;	/* each of so many calls does; 0: none */
-	unsigned int calls;
-} fake;
+} fakes[FAKE_NODES], *fake = fakes;
+
+static unsigned int fails;	/* each of so many calls does; 0: none */
+static unsigned int calls;
 
 static struct {
 	uint64_t at;
@@ -64,7 +66,7 @@ void *fuzz_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 
 static bool packed(void)
 {
-	return fake.features & PACKED;
+	return fake->features & PACKED;
 }
 
 static void check_ring(const struct fake_ring *r)
@@ -75,32 +77,38 @@ static void check_ring(const struct fake_ring *r)
 	FUZZ_CHECK(mapped(a->desc_user_addr, 16 * num), "descriptors");
 	FUZZ_CHECK(mapped(a->avail_user_addr, packed() ? 4 : 6 + 2 * num), "driver area");
 	FUZZ_CHECK(mapped(a->used_user_addr, packed() ? 4 : 6 + 8 * num), "device area");
-	if (fake.log_base && a->flags & 1u << VHOST_VRING_F_LOG) {
+	if (fake->log_base && a->flags & 1u << VHOST_VRING_F_LOG) {
 		uint64_t len = packed() ? 16 * num : 6 + 8 * num;
 
 		FUZZ_CHECK(a->log_guest_addr + len >= len, "ring beyond the last address");
-		FUZZ_CHECK(mapped(fake.log_base + (a->log_guest_addr + len - 1) / 4096 / 8, 1),
+		FUZZ_CHECK(mapped(fake->log_base + (a->log_guest_addr + len - 1) / 4096 / 8, 1),
 			   "log of a ring");
 	}
+}
+
+static void check_node(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake->nregions; i++) {
+		const struct vhost_memory_region *r = &fake->region[i];
+		uint64_t last = r->guest_phys_addr + (r->memory_size - 1);
+
+		FUZZ_CHECK(mapped(r->userspace_addr, r->memory_size), "region %u", i);
+		if (fake->log_base)
+			FUZZ_CHECK(mapped(fake->log_base + last / 4096 / 8, 1),
+				   "log of region %u", i);
+	}
+	for (i = 0; i < FAKE_QUEUES; i++)
+		if (fake->ring[i].enabled)
+			check_ring(&fake->ring[i]);
 }
 
 /* All that the kernel may touch is there. */
 static void check_all(void)
 {
-	unsigned int i;
-
-	for (i = 0; i < fake.nregions; i++) {
-		const struct vhost_memory_region *r = &fake.region[i];
-		uint64_t last = r->guest_phys_addr + (r->memory_size - 1);
-
-		FUZZ_CHECK(mapped(r->userspace_addr, r->memory_size), "region %u", i);
-		if (fake.log_base)
-			FUZZ_CHECK(mapped(fake.log_base + last / 4096 / 8, 1),
-				   "log of region %u", i);
-	}
-	for (i = 0; i < FAKE_QUEUES; i++)
-		if (fake.ring[i].enabled)
-			check_ring(&fake.ring[i]);
+	for (fake = fakes; fake < fakes + FAKE_NODES; fake++)
+		check_node();
 }
 
 int fuzz_munmap(void *addr, size_t len)
@@ -120,7 +128,7 @@ static bool any_enabled(void)
 	unsigned int i;
 
 	for (i = 0; i < FAKE_QUEUES; i++)
-		if (fake.ring[i].enabled)
+		if (fake->ring[i].enabled)
 			return true;
 	return false;
 }
@@ -129,11 +137,11 @@ static int fake_set_features(uint64_t features)
 {
 	if (features & ~OFFERED)
 		return -EOPNOTSUPP;
-	if (any_enabled() && (features ^ fake.features) & ~LOG_ALL)
+	if (any_enabled() && (features ^ fake->features) & ~LOG_ALL)
 		return -EBUSY;
-	if (any_enabled() && features & LOG_ALL && !fake.log_base)
+	if (any_enabled() && features & LOG_ALL && !fake->log_base)
 		return -EINVAL;
-	fake.features = features;
+	fake->features = features;
 	return 0;
 }
 
@@ -150,8 +158,8 @@ static int fake_set_mem(const struct vhost_memory *m)
 			    m->regions[j].guest_phys_addr < m->regions[i].guest_phys_addr +
 							    m->regions[i].memory_size)
 				return -EEXIST;
-	fake.nregions = m->nregions;
-	memcpy(fake.region, m->regions, m->nregions * sizeof(m->regions[0]));
+	fake->nregions = m->nregions;
+	memcpy(fake->region, m->regions, m->nregions * sizeof(m->regions[0]));
 	return 0;
 }
 
@@ -218,7 +226,7 @@ static int fake_vring(unsigned long call, void *arg)
 
 	memcpy(&index, arg, sizeof(index));
 	FUZZ_CHECK(index < FAKE_QUEUES, "queue %u", index);
-	r = &fake.ring[index];
+	r = &fake->ring[index];
 	switch (call) {
 	case VHOST_SET_VRING_ADDR:
 		return fake_set_addr(r, arg);
@@ -238,10 +246,10 @@ static int fake_call(unsigned long call, void *arg)
 
 	switch (call) {
 	case VHOST_SET_OWNER:
-		fake.owned = true;
+		fake->owned = true;
 		return 0;
 	case VHOST_RESET_OWNER:
-		memset(&fake, 0, offsetof(typeof(fake), fails));
+		memset(fake, 0, sizeof(*fake));
 		return 0;
 	case VHOST_GET_FEATURES:
 		*(uint64_t *)arg = OFFERED;
@@ -251,7 +259,7 @@ static int fake_call(unsigned long call, void *arg)
 	case VHOST_SET_MEM_TABLE:
 		return fake_set_mem(arg);
 	case VHOST_SET_LOG_BASE:
-		fake.log_base = *(uint64_t *)arg;
+		fake->log_base = *(uint64_t *)arg;
 		return 0;
 	case VHOST_VDPA_GET_CONFIG_SIZE:
 		*(uint32_t *)arg = 96;
@@ -283,8 +291,9 @@ int fuzz_ioctl(int fd, unsigned long call, void *arg)
 {
 	int err;
 
-	FUZZ_CHECK(fd == FAKE_NODE, "a call to %d", fd);
-	if (fake.fails && may_fail(call, arg) && ++fake.calls % fake.fails == 0)
+	FUZZ_CHECK(fd >= FAKE_NODE && fd < FAKE_NODE + FAKE_NODES, "a call to %d", fd);
+	fake = &fakes[fd - FAKE_NODE];
+	if (fails && may_fail(call, arg) && ++calls % fails == 0)
 		err = -ENOMEM;
 	else
 		err = fake_call(call, arg);
@@ -293,10 +302,11 @@ int fuzz_ioctl(int fd, unsigned long call, void *arg)
 	return err ? -1 : 0;
 }
 
-void fake_init(unsigned int fails)
+void fake_init(unsigned int each)
 {
-	memset(&fake, 0, sizeof(fake));
-	fake.fails = fails;
+	memset(fakes, 0, sizeof(fakes));
+	fails = each;
+	calls = 0;
 }
 
 unsigned int fake_mappings(void)

@@ -23,15 +23,17 @@ typedef uint64_t u64;
 #include "input.h"
 
 #define FAKE_QUEUES	4u
+/* The first of so many; queues are numbered through. */
 #define FAKE_NODE	1000000
+#define FAKE_NODES	2
 #define FEATURE(bit)	(1ull << (bit))
 #define PACKED		FEATURE(VIRTIO_F_RING_PACKED)
 #define LOG_ALL		FEATURE(VHOST_F_LOG_ALL)
 #define OFFERED		(PACKED | LOG_ALL | FEATURE(VIRTIO_F_VERSION_1) |		\
 			 FEATURE(VIRTIO_RING_F_EVENT_IDX) | FEATURE(VIRTIO_F_ACCESS_PLATFORM))
 
-/* As after boot. Each of @fails calls that may fail does; 0: none. */
-void fake_init(unsigned int fails);
+/* As after boot. Every so many calls that may fail one does; 0: none. */
+void fake_init(unsigned int each);
 
 /* Mappings that pvio-bridge has. */
 unsigned int fake_mappings(void);

@@ -35,12 +35,12 @@ void die(int err, const char *fmt, ...)
 
 static unsigned int claims, claimed;
 
-static int kind_attach(int node)
+static int kind_attach(const struct node *n)
 {
 	return 0;
 }
 
-static void kind_nothing(int node)
+static void kind_nothing(const struct node *n)
 {
 }
 
@@ -66,6 +66,7 @@ static void kind_fill_config(const struct options *o, uint8_t *config, uint32_t 
 
 static const struct kind fuzz_kind = {
 	.attach = kind_attach,
+	.enable = node_enable,
 	.detach = kind_nothing,
 	.claim = kind_claim,
 	.release = kind_release,
@@ -376,6 +377,7 @@ int fuzz_one_input(const uint8_t *data, size_t size)
 {
 	static struct session s;
 	static const struct options o = { .queues = FAKE_QUEUES, .kind = &fuzz_kind };
+	struct node node = { .fd = { FAKE_NODE, FAKE_NODE + 1 } };
 	struct fuzz_input in = { .at = data, .left = size };
 	int fd = lowest_fd(), i;
 	u8 how = fuzz_u8(&in);
@@ -383,9 +385,13 @@ int fuzz_one_input(const uint8_t *data, size_t size)
 	memset(&s, 0, sizeof(s));
 	fake_init(how & 0xf);
 	claims = how >> 4 & 1;
+	/* One device, or two that are one. */
+	node.count = 1 + (how >> 5 & 1);
+	node.queues = FAKE_QUEUES / node.count;
+	s.node = node;
 	s.config_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	for (i = 0; i < 2; i++) {
-		FUZZ_CHECK(!session_init(&s, &o, &fuzz_kind, FAKE_NODE), "no session");
+		FUZZ_CHECK(!session_init(&s, &o), "no session");
 		vmm(&s, &in);
 	}
 	FUZZ_CHECK(!fake_mappings() && !claimed, "%u mappings are left", fake_mappings());
