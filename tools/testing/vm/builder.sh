@@ -11,7 +11,7 @@ set -euo pipefail
 SERIES="6.1 6.12 7.2"
 
 PACKAGES="bc bison build-essential busybox-static bzip2 ca-certificates clang
-	cpio dwarves e2fsprogs fdisk file fio flex gcc-12 git jq kmod
+	cpio dwarves e2fsprogs ethtool fdisk file fio flex gcc-12 git iperf3 jq kmod
 	libclang-rt-dev libdw-dev libelf-dev libmnl-dev libseccomp-dev libssl-dev linux-source-6.12 llvm
 	make mtools patch perl pkg-config python3 python3-yaml rsync shellcheck
 	sparse syslinux syslinux-common xz-utils zstd"

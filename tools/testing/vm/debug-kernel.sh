@@ -14,7 +14,7 @@ set -euo pipefail
 SOURCE=/usr/src/linux-source-6.12.tar.xz
 
 # What KCSAN can't be with, and what would slow it down.
-KCSAN_WITHOUT='LOCALVERSION|KASAN|UBSAN|DEBUG_OBJECTS|DEBUG_KMEMLEAK|PROVE_LOCKING|PROVE_RCU'
+KCSAN_WITHOUT='LOCALVERSION|KASAN|UBSAN|DEBUG_OBJECTS|DEBUG_KMEMLEAK|PROVE_LOCKING|PROVE_RCU|LOCKDEP'
 
 # fragment KIND - the configuration's lines
 fragment() {

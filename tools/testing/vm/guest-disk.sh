@@ -2,12 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Make, once, the guest disk: a raw image that boots through a BIOS from a virtio
 # disk. SYSLINUX on a FAT partition loads Debian's 6.12 kernel; the root is an ext4
-# partition with busybox and fio, whose init is guest/guest-init. Prints its path.
+# partition with busybox, fio and what makes traffic, whose init is guest/guest-init.
+# Prints its path.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What it does to a disk, which is what the selftests do.
-FIO_CASES=$VM_DIR/../selftests/fio.sh
+SELFTESTS=$VM_DIR/../selftests
+FIO_CASES=$SELFTESTS/fio.sh
+PROGRAMS="/usr/bin/fio /usr/bin/iperf3 /usr/sbin/ethtool"
+# Programs of ours, and what they are made of.
+OWN="stream dgram"
+CLIENT=$VM_DIR/../client
+OWN_SOURCES="$SELFTESTS/stream.c $SELFTESTS/dgram.c $CLIENT/pattern.c $CLIENT/pattern.h"
 # In MiB; the first one is the partition table's.
 FAT_MIB=48
 ROOT_MIB=144
@@ -37,7 +44,7 @@ fat_partition() {
 }
 
 root_partition() {
-	local image=$1 root=$2 applet lib
+	local image=$1 root=$2 applet program lib
 
 	mkdir -p "$root"/{bin,dev,lib,proc,root,run,sbin,sys,tmp,usr/bin}
 	ln -s lib "$root/lib64"
@@ -46,12 +53,18 @@ root_partition() {
 	done
 	rm -f "$root/bin/busybox"
 	cp /usr/bin/busybox "$root/bin/"
-	cp /usr/bin/fio "$root/usr/bin/"
-	for lib in $(ldd /usr/bin/fio | grep -o '/[^ ]*'); do
-		cp -L "$lib" "$root/lib/"
+	for program in $PROGRAMS; do
+		cp "$program" "$root/usr/bin/"
+		for lib in $(ldd "$program" | grep -o '/[^ ]*'); do
+			cp -L "$lib" "$root/lib/"
+		done
+	done
+	for program in $OWN; do
+		gcc -O2 -Wall -static -s -I "$CLIENT" -o "$root/usr/bin/$program" \
+			"$SELFTESTS/$program.c" "$CLIENT/pattern.c"
 	done
 	cp "$VM_DIR/guest/guest-init" "$root/sbin/init"
-	cp "$FIO_CASES" "$root/lib/fio.sh"
+	cp "$FIO_CASES" "$VM_DIR/guest/net.sh" "$root/lib/"
 	mke2fs -q -t ext4 -L pvio-guest -m 0 -d "$root" "$image" "${ROOT_MIB}M"
 }
 
@@ -78,7 +91,8 @@ make_disk() {
 	local initramfs
 
 	say "making the guest disk"
-	initramfs=$("$VM_DIR/initramfs.sh" "$RELEASE" "$TREE/opt/kernels/$RELEASE" qemu_fw_cfg)
+	initramfs=$("$VM_DIR/initramfs.sh" "$RELEASE" "$TREE/opt/kernels/$RELEASE" qemu_fw_cfg \
+		virtio_net 8021q)
 	"$VM_DIR/in-builder.sh" "$VM_DIR/guest-disk.sh" --build "$1" "$initramfs" "$RELEASE"
 }
 
@@ -90,6 +104,9 @@ fi
 TREE=$("$VM_DIR/builder.sh")
 RELEASE=$("$VM_DIR/kver.sh" 6.12)
 DISK=$CACHE_DIR/guest-disk-$( (echo "1 $RELEASE $FAT_MIB $ROOT_MIB"; boot_config
-	cat "$VM_DIR"/guest/{initramfs,guest}-init "$FIO_CASES") | hash_of).img
+	echo "$PROGRAMS $OWN"
+	# shellcheck disable=SC2086 # a list
+	cat "$VM_DIR"/guest/{initramfs,guest}-init "$VM_DIR/guest/net.sh" "$FIO_CASES" \
+		$OWN_SOURCES) | hash_of).img
 cached "$DISK" make_disk
 echo "$DISK"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # initramfs.sh RELEASE DIR [MODULE]... - make, once, an initramfs for a kernel of
 # that release whose modules are in DIR/lib/modules/RELEASE. It loads what the
-# root file system on a virtio disk needs, and MODULEs. Prints its path.
+# root file system on a virtio disk needs, MODULEs, and first what emulated CPUs
+# need, if there is something to build it with. Prints its path.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -27,6 +28,31 @@ unpacked() {
 	esac
 }
 
+# build_tree RELEASE DIR - where modules for the kernel are built, if they can be
+build_tree() {
+	local tree
+
+	for tree in "/usr/src/linux-headers-$1" "$2/../build"; do
+		if [ -e "$tree/Module.symvers" ]; then
+			realpath "$tree"
+			return
+		fi
+	done
+}
+
+# build_int3 ROOT RELEASE DIR - see int3/stale_int3.c
+build_int3() {
+	local tree work=$1.int3
+
+	tree=$(build_tree "$2" "$3")
+	[ -n "$tree" ] || return 0
+	cp -r "$VM_DIR/int3" "$work"
+	make -s -C "$tree" M="$work" modules
+	cp "$work/stale_int3.ko" "$1/modules/"
+	rm -rf "$work"
+	echo stale_int3.ko
+}
+
 # Runs in the builder tree.
 build() {
 	local out=$1 root=$1.root file name
@@ -35,19 +61,20 @@ build() {
 	cp /usr/bin/busybox "$root/bin/"
 	cp "$VM_DIR/guest/initramfs-init" "$root/init"
 	cp "$VM_DIR/guest/host-init" "$root/host-init"
+	build_int3 "$root" "$2" "$3" >"$root/modules/order"
 	module_files "${@:2}" >"$root/modules/files"
 	while read -r file; do
 		name=${file##*/}
 		name=${name%.ko*}.ko
 		unpacked "$file" >"$root/modules/$name"
 		echo "$name"
-	done <"$root/modules/files" >"$root/modules/order"
+	done <"$root/modules/files" >>"$root/modules/order"
 	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$out"
 	rm -rf "$root"
 }
 
 make_initramfs() {
-	"$VM_DIR/in-builder.sh" --bind "$DIR" "$VM_DIR/initramfs.sh" \
+	"$VM_DIR/in-builder.sh" --bind "$DIR/.." "$VM_DIR/initramfs.sh" \
 		--build "$1" "$RELEASE" "$DIR" "${EXTRA[@]}"
 }
 
@@ -59,8 +86,8 @@ fi
 RELEASE=$1
 DIR=$(realpath "$2")
 EXTRA=("${@:3}")
-INITRAMFS=$CACHE_DIR/initramfs-$( (echo "1 $RELEASE $DIR $MODULES ${EXTRA[*]}"
-	cat "$VM_DIR/guest/initramfs-init" "$VM_DIR/guest/host-init"
+INITRAMFS=$CACHE_DIR/initramfs-$( (echo "2 $RELEASE $DIR $MODULES ${EXTRA[*]}"
+	cat "$VM_DIR/guest/initramfs-init" "$VM_DIR/guest/host-init" "$VM_DIR/int3"/*
 	modules_stamp "$DIR/lib/modules/$RELEASE") | hash_of).gz
 cached "$INITRAMFS" make_initramfs
 echo "$INITRAMFS"

@@ -18,7 +18,7 @@ usage() {
 	  --packages NAMES     Debian packages that the virtual host has beside the usual ones
 	  --payload PATH...    copied to /payload, as cp -a does it: PATH/. is what is in PATH
 	  --disk FILE[=NAME]   a raw image as /dev/pvio/NAME; writes to it are lost
-	  --smp N              virtual CPUs, 2
+	  --smp N              virtual CPUs, 2; 1 for a host of VMs
 	  --mem SIZE           memory, 4G; 2G with the debug kernel, which looks through it
 	  --scratch SIZE       the empty disk /dev/pvio/scratch, 4G
 	  --icount             emulate with instruction counting, one CPU
@@ -175,8 +175,14 @@ make_command() {
 		case $accel in
 		kvm) QEMU+=(-accel kvm -cpu host) ;;
 		*)
-			words="$words tsc_early_khz=$("$VM_DIR/accel.sh" --tsc-khz)"
-			QEMU+=(-accel "tcg,thread=multi" -cpu "$CPU")
+			# On a busy machine a timer may be late enough to be taken for one that is not wired.
+			words="$words no_timer_check tsc_early_khz=$("$VM_DIR/accel.sh" --tsc-khz)"
+			# Before 8.0 QEMU's cmpxchg16b now and then makes flags of what is no flags, among them
+			# those that trap and that keep interrupts off; the next interrupt has them saved.
+			QEMU+=(-accel "tcg,thread=multi" -cpu "$CPU,-cx16")
+			# Beneath VMs the timer of an emulated local APIC stops for good now and then, and
+			# an HPET that is set too late rings when its counter has gone round.
+			[ "$SMP" != 1 ] || words="$words nolapic_timer hpet=disable"
 			;;
 		esac
 	fi
