@@ -49,11 +49,7 @@ unsigned int blk_seg_max(const struct blk *b)
 static int make_queues(struct blk *b)
 {
 	bool indirect = b->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
-	const struct ring_features features = {
-		.event_idx = b->features & BIT(VIRTIO_RING_F_EVENT_IDX),
-		.packed = b->features & BIT(VIRTIO_F_RING_PACKED),
-		.in_order = b->features & BIT(VIRTIO_F_IN_ORDER),
-	};
+	const struct ring_features features = vhost_ring_features(b->features);
 	unsigned int q;
 	int err = 0;
 

@@ -201,6 +201,11 @@ static void prepare(struct bench *x)
 	err = x->kind->settle(&x->b, &x->queues[0].io[0]);
 	if (err)
 		die("the device is not ready", err);
+	/* As a stream both sides run beside each other. */
+	if (!x->stream)
+		err = cost_settle();
+	if (err)
+		die("the threads", err);
 	run(x, x->requests / 8);
 }
 

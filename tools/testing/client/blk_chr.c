@@ -2,8 +2,6 @@
 /* A disk on /dev/vhost-blk, whose store the VMM hands over. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/pvio_vhost_blk.h>
@@ -56,20 +54,7 @@ static int chr_blk_read(struct blk *b)
 
 static int chr_blk_map(struct blk *b)
 {
-	struct vhost_memory *mem = calloc(1, sizeof(*mem) + sizeof(mem->regions[0]));
-	int err;
-
-	if (!mem)
-		return -ENOMEM;
-	mem->nregions = 1;
-	mem->regions[0] = (struct vhost_memory_region){
-		.guest_phys_addr = b->mem.iova,
-		.memory_size = b->mem.size,
-		.userspace_addr = (uintptr_t)b->mem.va,
-	};
-	err = vhost_ioctl(&b->v, VHOST_SET_MEM_TABLE, mem);
-	free(mem);
-	return err;
+	return vhost_set_gmem(&b->v, &b->mem);
 }
 
 static int chr_blk_unmap(struct blk *b)
@@ -88,23 +73,6 @@ static int chr_blk_place(struct blk *b, unsigned int q, uint64_t desc, uint64_t 
 	return vhost_set_vring_addr(&b->v, q, desc + off, avail + off, used + off);
 }
 
-static int set_vring(struct blk *b, unsigned int q)
-{
-	const struct ring *r = &b->rings[q];
-	struct vhost_vring_file f = { .index = q, .fd = b->error_fd };
-	int err = vhost_set_vring_num(&b->v, q, r->num);
-
-	if (!err)
-		err = vhost_set_vring_base(&b->v, q, ring_base(r));
-	if (!err)
-		err = chr_blk_place(b, q, r->desc_iova, r->avail_iova, r->used_iova);
-	if (!err)
-		err = vhost_set_vring_kick(&b->v, q, r->kick_fd);
-	if (!err)
-		err = vhost_set_vring_call(&b->v, q, r->call_fd);
-	return err ? err : vhost_ioctl(&b->v, VHOST_SET_VRING_ERR, &f);
-}
-
 static int chr_blk_prepare(struct blk *b)
 {
 	char serial[VIRTIO_BLK_ID_BYTES] = { };
@@ -121,7 +89,8 @@ static int chr_blk_prepare(struct blk *b)
 	if (!err)
 		err = vdpa_set_config_call(&b->v, b->config_fd);
 	for (q = 0; q < b->nqueues && !err; q++)
-		err = set_vring(b, q);
+		err = vhost_set_queue(&b->v, q, &b->rings[q], &b->mem, b->opts.iotlb,
+				      ring_base(&b->rings[q]), b->error_fd);
 	return err;
 }
 
@@ -146,9 +115,7 @@ static int chr_blk_reset(struct blk *b)
 
 static bool chr_blk_broken(const struct blk *b)
 {
-	struct pollfd p = { .fd = b->error_fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0;
+	return vhost_told(b->error_fd, 0);
 }
 
 const struct blk_transport blk_chr = {

@@ -13,6 +13,7 @@
 enum gmem_kind {
 	GMEM_SHARED,	/* memfd: what a backend that works on virtual addresses needs */
 	GMEM_LOCKED,	/* anonymous and locked: enough where the backend pins all of it */
+	GMEM_PRIVATE,	/* anonymous */
 };
 
 struct gmem {

@@ -61,6 +61,47 @@ long pattern_check(const void *buf, size_t len, uint64_t sector, uint64_t genera
 	return -1;
 }
 
+static uint64_t stream_word(uint64_t at, uint64_t key)
+{
+	return mix(key * 0x9e3779b97f4a7c15ull + at / 8);
+}
+
+/* How many bytes from @at on are in the same word, and not beyond @len. */
+static size_t in_word(uint64_t at, size_t len)
+{
+	size_t left = 8 - at % 8;
+
+	return left < len ? left : len;
+}
+
+void pattern_bytes_fill(void *buf, size_t len, uint64_t at, uint64_t key)
+{
+	uint8_t *p = buf;
+	size_t off, n;
+
+	for (off = 0; off < len; off += n) {
+		uint64_t word = stream_word(at + off, key);
+
+		n = in_word(at + off, len - off);
+		memcpy(p + off, (uint8_t *)&word + (at + off) % 8, n);
+	}
+}
+
+long pattern_bytes_check(const void *buf, size_t len, uint64_t at, uint64_t key)
+{
+	const uint8_t *p = buf;
+	size_t off, n;
+
+	for (off = 0; off < len; off += n) {
+		uint64_t word = stream_word(at + off, key);
+
+		n = in_word(at + off, len - off);
+		if (memcmp(p + off, (uint8_t *)&word + (at + off) % 8, n))
+			return (long)off;
+	}
+	return -1;
+}
+
 long bytes_check(const void *buf, size_t len, uint8_t byte)
 {
 	const uint8_t *p = buf;

@@ -27,6 +27,11 @@ void pattern_fill(void *buf, size_t len, uint64_t sector, uint64_t generation);
 /* The offset of the first byte that is wrong, or -1. */
 long pattern_check(const void *buf, size_t len, uint64_t sector, uint64_t generation);
 
+/* The same of a stream, at any byte of it; @key tells it from others. */
+void pattern_bytes_fill(void *buf, size_t len, uint64_t at, uint64_t key);
+/* The offset of the first byte that is wrong, or -1. */
+long pattern_bytes_check(const void *buf, size_t len, uint64_t at, uint64_t key);
+
 /* The offset of the first byte that is not @byte, or -1. */
 long bytes_check(const void *buf, size_t len, uint8_t byte);
 

@@ -48,6 +48,8 @@ void ring_restart(struct ring *r, uint16_t base)
 	r->avail->flags = 0;
 	r->used->flags = 0;
 	store16(used_event(r), base);
+	/* Where the device wants to be told: it says so when it has looked. */
+	store16((uint16_t *)&r->used->ring[r->num], base);
 	store16(&r->used->idx, base);
 	store16(&r->avail->idx, base);
 }
@@ -284,6 +286,11 @@ uint16_t ring_pending(const struct ring *r)
 	return load16(&r->used->idx) - r->used_idx;
 }
 
+bool ring_any(const struct ring *r)
+{
+	return r->packed ? ring_packed_any(r) : ring_pending(r);
+}
+
 unsigned int ring_in_flight(const struct ring *r)
 {
 	unsigned int i, n = 0;
@@ -306,7 +313,7 @@ void *ring_collect(struct ring *r, uint32_t *len)
 	void *token;
 	uint32_t id;
 
-	if (!ring_pending(r))
+	if (!ring_any(r))
 		return NULL;
 	id = r->packed ? ring_packed_next_used(r, len) : next_used(r, len);
 	if (id >= r->num || !r->slots[id].token ||
@@ -365,13 +372,18 @@ uint64_t ring_take_calls(struct ring *r)
 	return n;
 }
 
-bool ring_wait(struct ring *r, int timeout_ms)
+bool ring_wait_ahead(struct ring *r, uint16_t ahead, int timeout_ms)
 {
 	struct pollfd p = { .fd = r->call_fd, .events = POLLIN };
 
 	ring_take_calls(r);
-	ring_arm_call(r, 1);
-	if (!ring_pending(r))
+	ring_arm_call(r, ahead);
+	if (ahead > 1 ? ring_pending(r) < ahead : !ring_any(r))
 		poll(&p, 1, timeout_ms);
-	return ring_pending(r);
+	return ring_any(r);
+}
+
+bool ring_wait(struct ring *r, int timeout_ms)
+{
+	return ring_wait_ahead(r, 1, timeout_ms);
 }

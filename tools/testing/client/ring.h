@@ -138,6 +138,8 @@ void ring_flush(struct ring *r);
 void *ring_collect(struct ring *r, uint32_t *len);
 /* What the device has used and ring_collect() not yet taken. */
 uint16_t ring_pending(const struct ring *r);
+/* Is there anything? Cheaper than to count. */
+bool ring_any(const struct ring *r);
 unsigned int ring_in_flight(const struct ring *r);
 
 /*
@@ -145,6 +147,8 @@ unsigned int ring_in_flight(const struct ring *r);
  * Returns whether there is something to collect.
  */
 bool ring_wait(struct ring *r, int timeout_ms);
+/* The same, where it is to be told only of the last of @ahead more chains. */
+bool ring_wait_ahead(struct ring *r, uint16_t ahead, int timeout_ms);
 
 /* How many calls came since the last time; 0 where none did. */
 uint64_t ring_take_calls(struct ring *r);

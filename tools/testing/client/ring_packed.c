@@ -115,6 +115,11 @@ static uint16_t walk_used(const struct ring *r, uint16_t *idx, bool *wrap)
 	return n;
 }
 
+bool ring_packed_any(const struct ring *r)
+{
+	return r->free_count < r->num && used_id(r, r->used_idx, r->used_wrap) >= 0;
+}
+
 uint16_t ring_packed_pending(const struct ring *r)
 {
 	uint16_t idx;

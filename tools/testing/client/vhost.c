@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/virtio_config.h>
 
 #include "vhost.h"
 
@@ -39,6 +42,28 @@ int vhost_get_features(const struct vhost *v, uint64_t *features)
 int vhost_set_features(const struct vhost *v, uint64_t features)
 {
 	return vhost_ioctl(v, VHOST_SET_FEATURES, &features);
+}
+
+int vhost_get_feature_words(const struct vhost *v, uint64_t *words, unsigned int count)
+{
+	uint64_t array[VHOST_FEATURE_WORDS + 1] = { count };
+	int err;
+
+	if (count > VHOST_FEATURE_WORDS)
+		return -E2BIG;
+	err = vhost_ioctl(v, VHOST_GET_FEATURES_ARRAY, array);
+	memcpy(words, array + 1, count * sizeof(*words));
+	return err;
+}
+
+int vhost_set_feature_words(const struct vhost *v, const uint64_t *words, unsigned int count)
+{
+	uint64_t array[VHOST_FEATURE_WORDS + 1] = { count };
+
+	if (count > VHOST_FEATURE_WORDS)
+		return -E2BIG;
+	memcpy(array + 1, words, count * sizeof(*words));
+	return vhost_ioctl(v, VHOST_SET_FEATURES_ARRAY, array);
 }
 
 int vhost_ack_backend_features(struct vhost *v, uint64_t wanted)
@@ -168,6 +193,70 @@ int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring
 	if (!err)
 		err = vhost_set_vring_call(v, queue, r->call_fd);
 	return err;
+}
+
+static bool has_feature(uint64_t features, unsigned int bit)
+{
+	return features >> bit & 1;
+}
+
+struct ring_features vhost_ring_features(uint64_t features)
+{
+	return (struct ring_features){
+		.event_idx = has_feature(features, VIRTIO_RING_F_EVENT_IDX),
+		.packed = has_feature(features, VIRTIO_F_RING_PACKED),
+		.in_order = has_feature(features, VIRTIO_F_IN_ORDER),
+	};
+}
+
+int vhost_set_gmem(const struct vhost *v, const struct gmem *m)
+{
+	struct vhost_memory *mem = calloc(1, sizeof(*mem) + sizeof(mem->regions[0]));
+	int err;
+
+	if (!mem)
+		return -ENOMEM;
+	mem->nregions = 1;
+	mem->regions[0] = (struct vhost_memory_region){
+		.guest_phys_addr = m->iova,
+		.memory_size = m->size,
+		.userspace_addr = (uintptr_t)m->va,
+	};
+	err = vhost_ioctl(v, VHOST_SET_MEM_TABLE, mem);
+	free(mem);
+	return err;
+}
+
+int vhost_place_ring(const struct vhost *v, unsigned int queue, const struct ring *r,
+		     const struct gmem *m, bool iotlb)
+{
+	uint64_t off = iotlb ? 0 : (uintptr_t)m->va - m->iova;
+
+	return vhost_set_vring_addr(v, queue, r->desc_iova + off, r->avail_iova + off,
+				    r->used_iova + off);
+}
+
+int vhost_set_queue(const struct vhost *v, unsigned int queue, const struct ring *r,
+		    const struct gmem *m, bool iotlb, unsigned int base, int error_fd)
+{
+	int err = vhost_set_vring_num(v, queue, r->num);
+
+	if (!err)
+		err = vhost_set_vring_base(v, queue, base);
+	if (!err)
+		err = vhost_place_ring(v, queue, r, m, iotlb);
+	if (!err)
+		err = vhost_set_vring_kick(v, queue, r->kick_fd);
+	if (!err)
+		err = vhost_set_vring_call(v, queue, r->call_fd);
+	return err ? err : set_vring_file(v, VHOST_SET_VRING_ERR, queue, error_fd);
+}
+
+bool vhost_told(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) > 0;
 }
 
 int vhost_iotlb_send(const struct vhost *v, const struct vhost_iotlb_msg *msg, uint32_t asid)

@@ -48,6 +48,9 @@ struct vhost_features_array {
 #define VHOST_SET_FEATURES_ARRAY	_IOW(VHOST_VIRTIO, 0x83, struct vhost_features_array)
 #endif
 
+/* Of features: as many words as anybody has. */
+#define VHOST_FEATURE_WORDS	2u
+
 struct vhost {
 	int fd;
 	uint64_t backend_features;	/* acknowledged, by bit number */
@@ -65,6 +68,9 @@ int vhost_ioctl(const struct vhost *v, unsigned long request, void *arg);
 int vhost_set_owner(const struct vhost *v);
 int vhost_get_features(const struct vhost *v, uint64_t *features);
 int vhost_set_features(const struct vhost *v, uint64_t features);
+/* Of more than 64: as many words as there are in @words. */
+int vhost_get_feature_words(const struct vhost *v, uint64_t *words, unsigned int count);
+int vhost_set_feature_words(const struct vhost *v, const uint64_t *words, unsigned int count);
 /* Acknowledges what the device offers of @wanted, a mask by bit number. */
 int vhost_ack_backend_features(struct vhost *v, uint64_t wanted);
 
@@ -88,6 +94,20 @@ int vhost_get_busyloop(const struct vhost *v, unsigned int queue, unsigned int *
 
 /* Size, base, addresses and both eventfds of a ring in one go. */
 int vhost_set_vring(const struct vhost *v, unsigned int queue, const struct ring *r);
+
+/* What of @features a ring is to know. */
+struct ring_features vhost_ring_features(uint64_t features);
+
+/* For nodes that know no addresses but this process's and the guest's: all memory, in one piece. */
+int vhost_set_gmem(const struct vhost *v, const struct gmem *m);
+/* Where a ring is: in this process, or with @iotlb at addresses that messages map. */
+int vhost_place_ring(const struct vhost *v, unsigned int queue, const struct ring *r,
+		     const struct gmem *m, bool iotlb);
+/* Size, base, place, and all eventfds; @error_fd is for that of a queue that breaks. */
+int vhost_set_queue(const struct vhost *v, unsigned int queue, const struct ring *r,
+		    const struct gmem *m, bool iotlb, unsigned int base, int error_fd);
+/* Whether an eventfd tells of something within @ms. */
+bool vhost_told(int fd, int ms);
 
 /* IOTLB messages, a write(2) each. A batch takes effect as a whole at its end. */
 int vhost_iotlb_map(const struct vhost *v, uint64_t iova, uint64_t size, const void *va,

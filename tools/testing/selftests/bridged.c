@@ -17,18 +17,31 @@
 /* Anybody without privileges. */
 #define USER		"nobody"
 
+/* Appends up to MORE_MAX texts, up to a NULL. */
+static unsigned int append(const char **argv, unsigned int n, const char *const *more)
+{
+	unsigned int i;
+
+	for (i = 0; more && more[i] && i < MORE_MAX; i++)
+		argv[n++] = more[i];
+	return n;
+}
+
 static pid_t run(const struct bridged *d, const struct env *e, const char *const *more)
 {
 	char path[96], store[256], queues[32];
-	const char *argv[8 + MORE_MAX] = { e->bridge, path, store, queues, "--user=" USER };
-	unsigned int n = 5;
+	const char *const disk[] = { store, queues, NULL };
+	const char *argv[4 + 2 * MORE_MAX] = { e->bridge };
+	unsigned int n;
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "--socket-path=%s", d->socket);
 	snprintf(store, sizeof(store), "--blk-file=%s", e->store);
 	snprintf(queues, sizeof(queues), "--queues=%u", BRIDGE_QUEUES);
-	for (; more && *more && n < 5 + MORE_MAX; more++)
-		argv[n++] = *more;
+	/* The kind is the first argument. */
+	n = append(argv, 1, d->kind ? d->kind : disk);
+	n = append(argv, n, (const char *const[]){ path, "--user=" USER, NULL });
+	append(argv, n, more);
 	fflush(stdout);
 	pid = fork();
 	if (pid)
@@ -146,52 +159,4 @@ unsigned int bridged_fds(const struct bridged *d)
 	if (dir)
 		closedir(dir);
 	return n;
-}
-
-int kept_start(struct kept *k, struct env *e)
-{
-	struct blk *b = &e->b;
-
-	*k = (struct kept){
-		.e = e,
-		.fd = -1,
-		.desc = { .num_queues = b->nqueues, .queue_size = b->num },
-	};
-	CHECK_OK(vhost_user_get_inflight(b->v.fd, &k->desc, &k->fd));
-	CHECK(k->fd >= 0 && k->desc.mmap_size, "there is no in-flight memory");
-	CHECK_OK(vhost_user_set_inflight(b->v.fd, &k->desc, k->fd, true));
-	CHECK_OK(blk_start(b));
-	return 0;
-}
-
-int kept_again(struct kept *k)
-{
-	struct blk *b = &k->e->b;
-	uint64_t offered, n;
-	unsigned int q;
-
-	vhost_close(&b->v);
-	while (read(b->error_fd, &n, sizeof(n)) > 0)
-		;
-	offered = b->offered;
-	CHECK_OK(b->transport->open(b));
-	CHECK_OK(b->transport->own(b));
-	CHECK_OK(b->transport->read(b));
-	CHECK_EQ(b->offered, offered);
-	CHECK_OK(b->transport->map(b));
-	if (k->fd >= 0)
-		CHECK_OK(vhost_user_set_inflight(b->v.fd, &k->desc, k->fd, true));
-	CHECK_OK(b->transport->prepare(b));
-	for (q = 0; q < b->nqueues && k->fd < 0; q++)
-		CHECK_OK(vhost_user_set_state(b->v.fd, VHOST_USER_SET_VRING_BASE, q,
-					      ring_device_base(&b->rings[q]), true));
-	CHECK_OK(b->transport->go(b));
-	return 0;
-}
-
-void kept_end(struct kept *k)
-{
-	if (k->fd >= 0)
-		close(k->fd);
-	k->fd = -1;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* pvio-bridge as a child of the test, and a VMM that loses it and comes back. */
+/* pvio-bridge as a child of the test. */
 #ifndef PVIO_SELFTEST_BRIDGED_H
 #define PVIO_SELFTEST_BRIDGED_H
 
 #include <sys/types.h>
 
 #include "env.h"
+#include "kept.h"
 #include "vhost_user.h"
 
 #define BRIDGE_QUEUES	4u
@@ -14,13 +15,18 @@
  * struct bridged - a daemon
  * @pid: it; 0: it doesn't run
  * @socket: where it listens
+ * @kind: what it serves, by its first arguments, up to a NULL; NULL: the disk of the test
  */
 struct bridged {
 	pid_t pid;
 	char socket[64];
+	const char *const *kind;
 };
 
-/* One on the store of @e, with up to four more arguments; NULL ends them. It listens then. */
+/*
+ * One on the store of @e if it serves a disk, with up to four more arguments; NULL ends them. It
+ * listens then.
+ */
 int bridged_start(struct bridged *d, struct env *e, const char *const *more);
 /* One that must not start: how it ends. And one at the socket of another. */
 int bridged_refused(struct env *e, const char *const *more);
@@ -31,24 +37,6 @@ int bridged_stop(struct bridged *d, int sig);
 void bridged_forget(const struct bridged *but);
 /* Descriptors that it has open. */
 unsigned int bridged_fds(const struct bridged *d);
-
-/*
- * struct kept - what a VMM keeps of its connections
- * @e: the device
- * @fd: the in-flight memory; -1: there is none
- * @desc: of it
- */
-struct kept {
-	struct env *e;
-	int fd;
-	struct vhost_user_inflight desc;
-};
-
-/* Starts the open device of @e with in-flight memory. */
-int kept_start(struct kept *k, struct env *e);
-/* Connects anew to a daemon that is there again, and goes on; rings as they are. */
-int kept_again(struct kept *k);
-void kept_end(struct kept *k);
 
 /* Suites. The daemon of all tests that have none of their own listens at env's socket. */
 extern const struct ktap_suite bridge_bad_suite;

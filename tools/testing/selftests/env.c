@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,49 +11,52 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "options.h"
 
 #define VERIFY_LEN	8192u
 
-/* What an option's value is, and where it goes. */
-enum value {
-	TEXT,
-	NUMBER,
-	NUMBER16,
-	NUMBER64,
-	FLAG,
-	PACKED,
-	IN_ORDER,
-	MEMORY,
+static int parse_mem(void *at, const char *arg)
+{
+	enum gmem_kind *kind = at;
+
+	*kind = GMEM_SHARED;
+	if (!strcmp(arg, "va"))
+		return 0;
+	if (strcmp(arg, "pa"))
+		return -1;
+	/* vhost-vdpa counts what it pins against the limit, whatever the capabilities. */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	*kind = GMEM_LOCKED;
+	return 0;
+}
+
+#define AT(field)	offsetof(struct env, field)
+#define ROW(name, value, field)	{ name, value, AT(field), 0, NULL }
+
+static const struct option_row options[] = {
+	ROW("dev", OPTION_TEXT, opts.name),
+	ROW("node", OPTION_TEXT, opts.node),
+	ROW("socket", OPTION_TEXT, opts.socket),
+	ROW("store", OPTION_TEXT, store),
+	ROW("back", OPTION_TEXT, back),
+	{ "mem", OPTION_PARSED, AT(opts.kind), 0, parse_mem },
+	ROW("serial", OPTION_TEXT, serial),
+	ROW("queues", OPTION_NUMBER, opts.queues),
+	ROW("num", OPTION_NUMBER16, opts.num),
+	ROW("readonly", OPTION_FLAG, readonly),
+	ROW("slow", OPTION_FLAG, slow),
+	ROW("iotlb", OPTION_FLAG, opts.iotlb),
+	ROW("only", OPTION_TEXT, only),
+	ROW("seed", OPTION_NUMBER64, seed),
+	ROW("rounds", OPTION_NUMBER, rounds),
+	ROW("log", OPTION_TEXT, log),
+	ROW("record", OPTION_TEXT, record),
+	ROW("bridge", OPTION_TEXT, bridge),
+	{ "packed", OPTION_BITS, AT(opts.with), BIT(VIRTIO_F_RING_PACKED), NULL },
+	{ "in-order", OPTION_BITS, AT(opts.with), BIT(VIRTIO_F_IN_ORDER), NULL },
 };
 
-static const struct env_option {
-	const char *name;
-	enum value value;
-	size_t at;
-} env_options[] = {
-	{ "dev", TEXT, offsetof(struct env, opts.name) },
-	{ "node", TEXT, offsetof(struct env, opts.node) },
-	{ "socket", TEXT, offsetof(struct env, opts.socket) },
-	{ "store", TEXT, offsetof(struct env, store) },
-	{ "back", TEXT, offsetof(struct env, back) },
-	{ "mem", MEMORY, offsetof(struct env, opts.kind) },
-	{ "serial", TEXT, offsetof(struct env, serial) },
-	{ "queues", NUMBER, offsetof(struct env, opts.queues) },
-	{ "num", NUMBER16, offsetof(struct env, opts.num) },
-	{ "readonly", FLAG, offsetof(struct env, readonly) },
-	{ "slow", FLAG, offsetof(struct env, slow) },
-	{ "iotlb", FLAG, offsetof(struct env, opts.iotlb) },
-	{ "only", TEXT, offsetof(struct env, only) },
-	{ "seed", NUMBER64, offsetof(struct env, seed) },
-	{ "rounds", NUMBER, offsetof(struct env, rounds) },
-	{ "log", TEXT, offsetof(struct env, log) },
-	{ "record", TEXT, offsetof(struct env, record) },
-	{ "bridge", TEXT, offsetof(struct env, bridge) },
-	{ "packed", PACKED, offsetof(struct env, opts.with) },
-	{ "in-order", IN_ORDER, offsetof(struct env, opts.with) },
-};
-
-#define ENV_OPTIONS	(sizeof(env_options) / sizeof(*env_options))
+#define OPTIONS	(sizeof(options) / sizeof(*options))
 
 static void die_of_usage(const char *program)
 {
@@ -68,70 +70,6 @@ static void die_of_usage(const char *program)
 	exit(2);
 }
 
-static enum gmem_kind parse_mem(const char *arg, const char *program)
-{
-	if (!strcmp(arg, "va"))
-		return GMEM_SHARED;
-	if (strcmp(arg, "pa"))
-		die_of_usage(program);
-	/* vhost-vdpa counts what it pins against the limit, whatever the capabilities. */
-	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
-	return GMEM_LOCKED;
-}
-
-static void take_option(struct env *e, const struct env_option *o, const char *program)
-{
-	void *at = (char *)e + o->at;
-
-	switch (o->value) {
-	case TEXT:
-		*(const char **)at = optarg;
-		break;
-	case NUMBER:
-		*(unsigned int *)at = strtoul(optarg, NULL, 0);
-		break;
-	case NUMBER16:
-		*(uint16_t *)at = strtoul(optarg, NULL, 0);
-		break;
-	case NUMBER64:
-		*(uint64_t *)at = strtoull(optarg, NULL, 0);
-		break;
-	case FLAG:
-		*(bool *)at = true;
-		break;
-	case PACKED:
-		*(uint64_t *)at |= BIT(VIRTIO_F_RING_PACKED);
-		break;
-	case IN_ORDER:
-		*(uint64_t *)at |= BIT(VIRTIO_F_IN_ORDER);
-		break;
-	case MEMORY:
-		*(enum gmem_kind *)at = parse_mem(optarg, program);
-		break;
-	}
-}
-
-static void take_options(struct env *e, int argc, char **argv)
-{
-	struct option longs[ENV_OPTIONS + 1] = { };
-	unsigned int i;
-	int c;
-
-	for (i = 0; i < ENV_OPTIONS; i++) {
-		enum value v = env_options[i].value;
-		bool alone = v == FLAG || v == PACKED || v == IN_ORDER;
-
-		longs[i].name = env_options[i].name;
-		longs[i].has_arg = alone ? no_argument : required_argument;
-		longs[i].val = i + 1;
-	}
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == '?')
-			die_of_usage(argv[0]);
-		take_option(e, &env_options[c - 1], argv[0]);
-	}
-}
-
 void env_parse(struct env *e, int argc, char **argv)
 {
 	const struct blk_opts *o = &e->opts;
@@ -140,8 +78,8 @@ void env_parse(struct env *e, int argc, char **argv)
 	e->opts.mem_size = 32 * MIB;
 	e->seed = 1;
 	e->rounds = 20;
-	take_options(e, argc, argv);
-	if (!!o->name + !!o->node + !!o->socket + !!e->bridge != 1 || !e->store || optind != argc)
+	if (options_take(e, options, OPTIONS, argc, argv) || !e->store ||
+	    !!o->name + !!o->node + !!o->socket + !!e->bridge != 1)
 		die_of_usage(argv[0]);
 	if (!e->back)
 		e->back = e->store;

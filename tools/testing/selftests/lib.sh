@@ -57,7 +57,7 @@ kcsan_looked() {
 
 # load_modules DIR - ours from DIR, and what they and the tests need
 load_modules() {
-	local module modules=(configfs dm_mod dm_delay)
+	local module modules=(configfs dm_mod dm_delay tun tap)
 
 	! has_vdpa || modules+=(vdpa vhost_iotlb vhost_vdpa virtio_vdpa)
 	for module in "${modules[@]}"; do
@@ -66,9 +66,10 @@ load_modules() {
 	modprobe null_blk nr_devices=0 || return
 	insmod "$(find "$1" -name pvio_vhost.ko | head -n 1)" || return
 	insmod "$(find "$1" -name pvio_vhost_blk.ko | head -n 1)" || return
+	insmod "$(find "$1" -name pvio_vhost_net.ko | head -n 1)" || return
 	mountpoint -q "$CONFIGFS" || mount -t configfs configfs "$CONFIGFS"
 	kcsan_on || return
-	[ -c /dev/vhost-blk ] && { [ -d "$DISKS" ] || ! has_vdpa; }
+	[ -c /dev/vhost-blk ] && [ -c /dev/vhost-net ] && { [ -d "$DISKS" ] || ! has_vdpa; }
 }
 
 # install_modules - what make modules_install does, with ours
@@ -77,13 +78,31 @@ install_modules() {
 
 	updates=/lib/modules/$(uname -r)/updates
 	mkdir -p "$updates"
-	find "${PAYLOAD:-/payload}/host" -name '*.ko' -exec cp -t "$updates" {} +
+	find "${PAYLOAD:-/payload}/host" "${PAYLOAD:-/payload}/common" -name '*.ko' -exec cp -t "$updates" {} +
 	depmod
+}
+
+# sockets_gone MODULE - the kernel keeps a socket that didn't wait for its connection until its time
+# is over, and that keeps the module: see CONNECT_MS
+sockets_gone() {
+	local left
+
+	for ((left = 60; left; left--)); do
+		[ "$(cat "/sys/module/$1/refcnt" 2>/dev/null || echo 0)" != 0 ] || return 0
+		sleep 1
+	done
+	return 1
+}
+
+# Only those who ask for it have it.
+unload_vsock() {
+	[ -e /sys/module/pvio_vhost_vsock ] || return 0
+	sockets_gone pvio_vhost_vsock && rmmod pvio_vhost_vsock pvio_vsock_common
 }
 
 unload_modules() {
 	kcsan_looked || fail "KCSAN has found no race at all" || return
-	rmmod pvio_vhost_blk && rmmod pvio_vhost
+	unload_vsock && rmmod pvio_vhost_net && rmmod pvio_vhost_blk && rmmod pvio_vhost
 }
 
 # store_make NAME MIB [ATTRIBUTE=VALUE]... - a null_blk that remembers, /dev/NAME

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs inside a virtual host:
-#   run.sh [--modules DIR] [--rounds N] [--seed N] [--only TEST] [--without PATTERN]... [PART]...
+#   run.sh [--modules DIR] [--rounds N] [--seed N] [--only TEST] [--without PATTERN]... [--peer]
+#          [PART]...
 # Loads the modules that are below DIR, runs the parts, each a subtest, and unloads the
 # modules. Without a part all are run, but for those that match a PATTERN. --only leaves out
-# the C tests whose name does not contain TEST; --rounds is what makes them longer.
+# the C tests whose name does not contain TEST; --rounds is what makes them longer. With --peer
+# the parts of /dev/vhost-net and /dev/vhost-vsock are run on the kernel's own modules instead.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
@@ -14,6 +16,10 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/fleet.sh"
 # shellcheck source=/dev/null
 . "$HERE/crash.sh"
+# shellcheck source=/dev/null
+. "$HERE/net_parts.sh"
+# shellcheck source=/dev/null
+. "$HERE/vsock_parts.sh"
 
 MODULES=${PAYLOAD:-/payload}/host
 ROUNDS=20 SEED=1 ONLY=()
@@ -535,6 +541,7 @@ part_doctor() {
 }
 
 part_upgrade() {
+	unload_vsock || return
 	"$HERE/upgrade.sh"
 }
 
@@ -610,12 +617,15 @@ parse() {
 		--only) ONLY=(--only "$2"); shift ;;
 		--without) WITHOUT+=("$2"); shift ;;
 		--seed) SEED=$2; shift ;;
+		--peer) PEER=(--peer) ;;
 		-*) note "no such option: $1"; exit 2 ;;
 		*) PARTS+=("$1") ;;
 		esac
 		shift
 	done
 	! has_vdpa || NODE="$NODE $VDPA"
+	NODE="$NODE $NET $VSOCK"
+	[ ${#PEER[@]} = 0 ] || NODE="$NET_PEER $VSOCK_PEER"
 	twice=$(tr -s '\t\n ' '\n' <<<"$NODE" | sort | uniq -d | xargs)
 	[ -z "$twice" ] || { note "parts that are there twice: $twice"; exit 2; }
 	[ ${#PARTS[@]} -gt 0 ] || choose_parts
@@ -635,10 +645,10 @@ choose_parts() {
 	done
 }
 
-PARTS=() WITHOUT=()
+PARTS=() WITHOUT=() PEER=()
 parse "$@"
 ktap_plan $((${#PARTS[@]} + 2))
-if ! load_modules "$MODULES"; then
+if ! "${PEER:+peer_}load_modules" "$MODULES"; then
 	ktap_not_ok load
 	echo "Bail out! the modules do not load"
 	exit 1
@@ -647,7 +657,7 @@ ktap_ok load
 for part in "${PARTS[@]}"; do
 	subtest "$part"
 done
-if unload_modules; then
+if "${PEER:+peer_}unload_modules"; then
 	ktap_ok unload
 else
 	ktap_not_ok unload

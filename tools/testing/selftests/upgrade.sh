@@ -85,6 +85,18 @@ replaced() {
 	[ -c "$NODE" ]
 }
 
+# Who has chosen another name for a node finds it again.
+parameters_kept() {
+	modprobe -r pvio_vhost_net
+	modprobe pvio_vhost_net node=vhost-net-kept zcopytx=1
+	said_with 0 "the daemons were stopped for " -- upgrade "${OPTIONS[@]}"
+	told stop start
+	[ -c /dev/vhost-net-kept ]
+	same "$(cat /sys/module/pvio_vhost_net/parameters/zcopytx)" Y zcopytx
+	modprobe -r pvio_vhost_net
+	modprobe pvio_vhost_net
+}
+
 # What can be known before a VM is stopped is.
 refused_before() {
 	local before
@@ -102,8 +114,11 @@ refused_before() {
 	: >"$FAKES/other.ko"
 	with_fakes 1 "the kernel would not take $FAKES/other.ko" -- upgrade "${OPTIONS[@]}"
 	fake modinfo 'exit 1'
-	with_fakes 1 "pvio_vhost_blk is not installed for kernel $(uname -r)" -- \
+	with_fakes 1 "pvio_vhost_net is not installed for kernel $(uname -r)" -- \
 		upgrade "${OPTIONS[@]}"
+	hold_start /dev/vhost-net owner
+	said_with 1 "process $HOLD_PID (hold) has /dev/vhost-net open" -- upgrade "${OPTIONS[@]}"
+	hold_end
 	told
 	same "$(generation)" "$before" "the modules"
 }
@@ -166,11 +181,21 @@ stays_in_use() {
 load_fails() {
 	fake modprobe 'exit 1'
 	with_fakes 1 "the installed pvio_vhost can't be loaded" "the VMs wait" \
-		"modprobe pvio_vhost_blk" -- upgrade "${OPTIONS[@]}"
+		"modprobe -a pvio_vhost_net pvio_vhost_blk" -- upgrade "${OPTIONS[@]}"
 	told stop
 	[ ! -e /sys/module/pvio_vhost_blk ]
 	said_with 1 "no module of pvio is loaded" -- upgrade "${OPTIONS[@]}"
-	modprobe pvio_vhost_blk
+	modprobe -a pvio_vhost_net pvio_vhost_blk
+}
+
+# Disks don't wait for networks.
+one_load_fails() {
+	fake modprobe "case \$1 in *_net) exit 1 ;; esac; exec $(command -v modprobe) \"\$@\""
+	with_fakes 1 "the installed pvio_vhost_net can't be loaded" -- upgrade "${OPTIONS[@]}"
+	told stop start
+	[ -c "$NODE" ]
+	[ ! -e /sys/module/pvio_vhost_net ]
+	modprobe pvio_vhost_net
 }
 
 start_fails() {
@@ -186,8 +211,8 @@ interrupted() {
 	told start
 }
 
-TESTS="usage nothing_to_do replaced refused_before refused_disk only_one stop_fails
-	stop_hangs stays_in_use load_fails start_fails interrupted"
+TESTS="usage nothing_to_do replaced parameters_kept refused_before refused_disk only_one stop_fails
+	stop_hangs stays_in_use load_fails one_load_fails start_fails interrupted"
 
 install_modules
 ktap_plan "$(wc -w <<<"$TESTS")"
