@@ -5,11 +5,18 @@
 #   block   instructions per I/O. With instruction counting an emulated machine's
 #           clock counts instructions: a nanosecond is one of them
 #   counts  kicks, calls and allocations per I/O, on four CPUs
-#   pause   what VMs on pvio-bridge see when modules are replaced beneath them: 1, 8 and 32
-#           of them, or VMS=
+#   net     instructions per frame, counted likewise
+#   netcounts   kicks and calls per frame, on four CPUs
+#   vsock   instructions per send of 64 KiB to a guest's socket and from it, and per
+#           byte to and fro
+#   vsockcounts   kicks, calls, packets, credit updates and copies of such, on four CPUs
+#   pause   what VMs on pvio-bridge see when modules are replaced beneath them: VMS=
+#           "qemu:1 qemu:8 ring:1 ring:8 ring:32", or others
 #   native  the ring engine in user space: instructions and nanoseconds per chain
 # BOOTS= says how many boots, ROUNDS= how many turns in each, and LOADS= what of block:
-# "read:32 read:1 write:32 write:1", by the depth, or less.
+# "read:32 read:1 write:32 write:1", by the depth, or less; or of net: "out:64:64 out:1514:64
+# out:64k:16 in:64:128 back:64:1 bounce:64:1", by a frame's length and how many go at once; or of
+# vsock: "to from ping".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../check/lib.sh"
 
@@ -31,7 +38,6 @@ prepare() {
 		die "the build failed, see $LOGS/bench.build.log"
 	stage_payload "$STAGE" "$TOP_DIR/build/$RELEASE" >>"$LOGS/bench.build.log"
 	cp -r "$BENCH_DIR/host" "$STAGE/bench"
-	builder gcc -O2 -Wall -Wextra -Werror -static -o "$STAGE/bench/pause" "$BENCH_DIR/guest/pause.c"
 	make_modules KVER="$RELEASE" UNCOUNTED=1 OUT="$TOP_DIR/build/uncounted" \
 		>>"$LOGS/bench.build.log" || die "the build failed, see $LOGS/bench.build.log"
 	mkdir "$STAGE/uncounted"
@@ -55,16 +61,38 @@ boots() {
 	cat "$OUT/$part"/*/rows >"$OUT/$part/rows"
 }
 
+# loads PATTERN - those that are of a part
+loads() {
+	printf '%s\n' "${LOADS[@]}" | sed -nE "/^($1)(:|$)/p" | paste -sd ' '
+}
+
 part_block() {
-	boots block "${LOADS[*]}" --icount
+	boots block "$(loads 'read|write')" --icount
 }
 
 part_counts() {
 	boots counts "" --smp 4
 }
 
+part_net() {
+	boots net "$(loads 'out|in|back|bounce')" --icount
+}
+
+part_netcounts() {
+	boots netcounts "" --smp 4
+}
+
+part_vsock() {
+	boots vsock "$(loads 'to|from|ping')" --icount
+}
+
+part_vsockcounts() {
+	boots vsockcounts "" --smp 4
+}
+
 part_pause() {
-	boots pause "${VMS:-1 8 32}" --smp 1 --mem 10G --disk "$("$VM_DIR/guest-disk.sh")=guest"
+	boots pause "${VMS:-}" --smp 1 --mem 10G \
+		--disk "$("$VM_DIR/guest-disk.sh")=guest"
 }
 
 part_native() {
@@ -91,7 +119,7 @@ print_table() {
 
 need_root
 PARTS=("$@")
-[ ${#PARTS[@]} -gt 0 ] || PARTS=(block counts native pause)
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(block counts net netcounts vsock vsockcounts native pause)
 mkdir -p "$LOGS" "$OUT" "$CHARTS"
 for part in "${PARTS[@]}"; do
 	[ "$(type -t "part_$part")" = function ] || die "no part $part"

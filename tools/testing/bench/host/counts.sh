@@ -65,11 +65,6 @@ traced_all() {
 	echo "$(traced hitcount $ALLOCATIONS) $(traced hitcount $COPIES) $(traced len $COPIES)"
 }
 
-# share NUMBER OF - with as many digits as say something
-share() {
-	awk -v n="$1" -v of="$2" 'BEGIN { printf "%.3f\n", n < 0 ? 0 : n / of }'
-}
-
 # counted WHO OPTION... - a run of LESS and one of MORE requests: what the second
 # has more than the first is what requests cost, set-up and warm-up aside
 counted() {

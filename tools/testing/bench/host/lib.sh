@@ -17,18 +17,19 @@ row() {
 	echo "$* $reason"
 }
 
-# client WHO [OPTION]... - requests by ring client; what they cost in GOT[WHO.backend] and so on:
-# the back-end's own threads and the kernel's that it makes work, the machine, kicks and calls
+# measure PROGRAM WHO [OPTION]... - requests by ring client; what they cost in GOT[WHO.backend] and
+# so on: the back-end's own threads and the kernel's that it makes work, the machine, kicks and
+# calls
 declare -A GOT
 REASON=
-client() {
-	local who=$1 name value
+measure() {
+	local program=$1 who=$2 name value
 
-	shift
-	unset "GOT[$who.calls]"
+	shift 2
+	unset "GOT[$who.calls]" "GOT[$who.lost]"
 	while read -r name value; do
 		GOT[$who.$name]=$value
-	done < <(/payload/selftests/blk_bench "$@" 2>/run/bench-client.log)
+	done < <("/payload/selftests/$program" "$@" 2>/run/bench-client.log)
 	if [ -z "${GOT[$who.calls]:-}" ]; then
 		REASON=$(tail -n 1 /run/bench-client.log)
 		return 1
@@ -36,7 +37,18 @@ client() {
 	echo "$who: threads ${GOT[$who.backend]}, kernel's ${GOT[$who.kernel]}," \
 		"machine ${GOT[$who.machine]}, kicks ${GOT[$who.kicks]}, calls ${GOT[$who.calls]}: $*"
 	GOT[$who.backend]=$((GOT[$who.backend] + GOT[$who.kernel]))
-	[ "${GOT[$who.lost]}" = 0 ] || REASON="kicks lost by $who: ${GOT[$who.lost]}"
+	[ "${GOT[$who.lost]:-0}" = 0 ] || REASON="kicks lost by $who: ${GOT[$who.lost]}"
+}
+
+# client WHO [OPTION]... - the same of a disk
+client() {
+	measure blk_bench "$@"
+}
+
+# share NUMBER OF [DIGITS] - with as many digits as say something
+share() {
+	awk -v n="$1" -v of="$2" -v format="%.${3:-3}f\n" \
+		'BEGIN { printf format, n < 0 ? 0 : n / of }'
 }
 
 # got WHO WHAT - or "-"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# pause.sh ROUNDS [VMS...] - in the virtual host: VMs of stock QEMU on pvio-bridge, a unit of systemd
-# each, that read all the time; the modules are replaced beneath them. What is counted is the longest
-# read that any of them saw, in milliseconds, before an upgrade and over it.
+# pause.sh ROUNDS [KIND:NUMBER]... - in the virtual host: so many VMs on pvio-bridge, a unit of systemd
+# each, that read all the time; the modules are replaced beneath them. The kinds are qemu, which is
+# stock QEMU with a guest, and ring, the ring client, of which more run at once. What is counted is
+# the longest read that any of them saw, in milliseconds, before an upgrade and over it.
 set -euo pipefail
 # shellcheck source=SCRIPTDIR/lib.sh
 . /payload/bench/lib.sh
@@ -11,10 +12,12 @@ set -euo pipefail
 
 ROUNDS=$1
 VMS=("${@:2}")
-[ ${#VMS[@]} -gt 0 ] || VMS=(1 8 32)
+[ ${#VMS[@]} -gt 0 ] || VMS=(qemu:1 qemu:8 ring:1 ring:8 ring:32)
 # In seconds, before and after.
 QUIET=20
 MEMORY=192
+READER=/payload/selftests/blk_pause
+PIDS=()
 
 reader_script() {
 	cat <<-'END'
@@ -24,23 +27,48 @@ reader_script() {
 	END
 }
 
-# reader NUMBER - a VM on a store of its own, with the program that it is to run; its first disk is
-# QEMU's
-reader() {
-	store_make "pause$1" 8
-	dd if=/payload/bench/pause of="/dev/pause$1" bs=1M conv=fsync status=none
-	unit_start "pause$1" "/dev/pause$1"
+# reader_qemu NAME - its first disk is QEMU's, its second one has the program that it is to run
+reader_qemu() {
 	# shellcheck disable=SC2046 # words
-	vmm_start "pause$1" -m $MEMORY -object "memory-backend-memfd,id=mem,size=${MEMORY}M,share=on" \
+	vmm_start "$1" -m $MEMORY -object "memory-backend-memfd,id=mem,size=${MEMORY}M,share=on" \
 		-machine memory-backend=mem -drive "file=$GUEST,format=raw,if=none,id=boot,snapshot=on" \
 		-device virtio-blk-pci,drive=boot \
-		$(on_bridge "pause$1" 1) -fw_cfg name=opt/pvio/script,file=/run/reader
-	vmm_until "pause$1" '^PVIO-GUEST-ALIVE'
+		$(on_bridge "$1" 1) -fw_cfg name=opt/pvio/script,file=/run/reader
+	PIDS+=("$VMM_PID")
+}
+
+reader_ring() {
+	mkdir -p "$VMM_RUN/$1"
+	"$READER" "$BRIDGE_RUN/$1.sock" </dev/null >"$VMM_RUN/$1/serial" 2>&1 &
+	VMM_PID=$!
+	PIDS+=("$VMM_PID")
+}
+
+# reader KIND NUMBER - one more VM, on a store of its own
+reader() {
+	store_make "$1$2" 8
+	dd if="$READER" of="/dev/$1$2" bs=1M conv=fsync status=none
+	unit_start "$1$2" "/dev/$1$2"
+	"reader_$1" "$1$2"
+	vmm_until "$1$2" '^PVIO-GUEST-ALIVE'
+}
+
+# readers_end KIND NUMBER - of all
+readers_end() {
+	local i
+
+	kill "${PIDS[@]}"
+	wait "${PIDS[@]}" || true
+	PIDS=()
+	for ((i = 1; i <= $2; i++)); do
+		inside systemctl stop "pvio-bridge@$1$i"
+		rm -r "${VMM_RUN:?}/$1$i"
+	done
 }
 
 # serials - what all VMs have said until now, for longest
 serials() {
-	wc -c "$VMM_RUN"/pause*/serial | awk '$2 != "total" { print $2, $1 }' >"$1"
+	wc -c "$VMM_RUN"/*/serial | awk '$2 != "total" { print $2, $1 }' >"$1"
 }
 
 # longest FROM - the longest read that a VM has told of since
@@ -62,37 +90,44 @@ alive() {
 	done <"$1"
 }
 
-# upgrade VMS - rows of what the VMs and pvioctl saw
+# upgrade KIND NUMBER - rows of what the VMs and pvioctl saw
 upgrade() {
-	local stopped before after
+	local said stopped before after
 
 	serials /run/before
 	sleep $QUIET
 	before=$(longest /run/before)
 	serials /run/after
-	stopped=$(inside /payload/pvioctl upgrade --force | sed -n 's/.*stopped for \([0-9.]*\) s/\1/p')
+	said=$(inside /payload/pvioctl upgrade --force)
+	sed -n '/stopped for/s/^/# /p' <<<"$said"
+	stopped=$(sed -n 's/.*stopped for \([0-9.]*\) s.*/\1/p' <<<"$said")
 	serials /run/upgraded
 	await 120 alive /run/upgraded
 	sleep $QUIET
 	after=$(longest /run/after)
-	row "pause-upgrade-$1-vms" "no upgrade" "ms, longest read" "$after" "$before"
-	row "pause-upgrade-$1-vms" "daemons stopped" "ms" "$after" \
+	row "pause-upgrade-$2-$1" "no upgrade" "ms, longest read" "$after" "$before"
+	row "pause-upgrade-$2-$1" "daemons stopped" "ms" "$after" \
 		"$(awk -v s="$stopped" 'BEGIN { printf "%d", s * 1000 }')"
 }
 
-n=0
 install_modules
 modprobe pvio_vhost_blk
 modprobe null_blk nr_devices=0
 mountpoint -q "$CONFIGFS" || mount -t configfs configfs "$CONFIGFS"
 systemd_start
 reader_script >/run/reader
+running=0 kind=
 for vms in "${VMS[@]}"; do
-	while [ $n -lt "$vms" ]; do
-		n=$((n + 1))
-		reader $n
+	if [ "$kind" ] && [ "$kind" != "${vms%:*}" ]; then
+		readers_end "$kind" $running
+		running=0
+	fi
+	kind=${vms%:*}
+	while [ $running -lt "${vms#*:}" ]; do
+		running=$((running + 1))
+		reader "$kind" $running
 	done
 	for ((round = 0; round < ROUNDS; round++)); do
-		upgrade "$vms"
+		upgrade "$kind" $running
 	done
 done
