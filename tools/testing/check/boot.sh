@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# boot.sh "KERNEL [CPUS]" FIRST PART... - boot a kernel once, with the modules built
-# for it, and run parts there. Prints their results at KTAP's top level, numbered
-# from FIRST, and last whether the boot as a whole, its console above all, was
-# clean.
+# boot.sh "KERNEL [CPUS [new]]" FIRST PART... - boot a kernel once, with the modules built
+# for it, and run parts there; new is a virtual host with the QEMU of trixie-backports.
+# Prints their results at KTAP's top level, numbered from FIRST, and last whether the
+# boot as a whole, its console above all, was clean.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-read -r KERNEL CPUS <<<"$1"
-NAME=$KERNEL${CPUS:+-$CPUS}
+read -r KERNEL CPUS NEW <<<"$1"
+NAME=$KERNEL${CPUS:+-$CPUS}${NEW:+-$NEW}
 NR=$2
 shift 2
 PARTS=("$@")
@@ -41,18 +41,21 @@ prepare_kernel() {
 	esac
 	BUILT=$TOP_DIR/build/$release
 	[ -z "$CPUS" ] || BOOT+=(--smp "$CPUS")
+	[ -z "$NEW" ] || BOOT+=(--packages "src:qemu src:seabios src:ipxe")
 }
 
 prepare() {
 	say "building for kernel $KERNEL"
 	prepare_kernel
 	stage_payload "$STAGE" "$BUILT"
+	[[ " ${PARTS[*]}" != *" vmvsock"* ]] || stage_vsock "$STAGE" "${BUILT##*/}"
 	DISK=$("$VM_DIR/guest-disk.sh")
 }
 
 boot() {
 	nice -n "${BOOT_NICE:-0}" "$VM_DIR/run.sh" "${BOOT[@]}" --payload "$STAGE/." --disk "$DISK=guest" \
-		--script check/main.sh --env "PVIO_ALL=${ALL:-}" --out "$OUT" -- "$NR" "${PARTS[@]}"
+		--script check/main.sh --env "PVIO_ALL=${ALL:-}" --env "PEER=${PEER:-}" \
+		--out "$OUT" -- "$NR" "${PARTS[@]}"
 }
 
 # Whatever ended this: results for parts that have none, and that of the boot.

@@ -24,7 +24,9 @@ silent() {
 }
 
 modules() {
-	local want=(host/vhost-blk/pvio_vhost_blk.ko host/vhost/pvio_vhost.ko)
+	local want=(common/vsock/pvio_vsock_common.ko
+		host/vhost-blk/pvio_vhost_blk.ko host/vhost-net/pvio_vhost_net.ko
+		host/vhost-vsock/pvio_vhost_vsock.ko host/vhost/pvio_vhost.ko)
 
 	find "$OUT" -name '*.ko' -printf '%P\n' | sort >"$PART_LOGS/modules"
 	diff -u <(printf '%s\n' "${want[@]}") "$PART_LOGS/modules"

@@ -72,9 +72,10 @@ removed() {
 }
 
 TREE=$("$VM_DIR/builder.sh")
+MODULES=(pvio_vhost pvio_vhost_blk pvio_vhost_net pvio_vhost_vsock pvio_vsock_common)
 part dkms 4
 try runs runs
-try 6.1 installed 6.1 pvio_vhost pvio_vhost_blk
-try 6.12 installed 6.12 pvio_vhost pvio_vhost_blk
+try 6.1 installed 6.1 "${MODULES[@]}"
+try 6.12 installed 6.12 "${MODULES[@]}"
 try removed removed
 ktap_finish

@@ -94,7 +94,7 @@ stage_payload() {
 
 	rm -rf "$stage"
 	mkdir -p "$stage/selftests"
-	(cd "$built" && find host -name '*.ko' -exec cp --parents -t "$stage" {} +)
+	(cd "$built" && find host common -name '*.ko' -exec cp --parents -t "$stage" {} +)
 	builder make -C "$testing/selftests" O="$TOP_DIR/build/selftests"
 	find "$TOP_DIR/build/selftests" -maxdepth 1 -type f -executable \
 		-exec cp -t "$stage/selftests" {} +
@@ -105,4 +105,17 @@ stage_payload() {
 	cp "$testing"/selftests/*.sh "$stage/selftests/"
 	cp -r "$CHECK_DIR/guest" "$stage/check"
 	cp -r "$testing/demo/host" "$stage/demo"
+}
+
+# stage_vsock DIR RELEASE - what the virtual host has for its VMs with a vsock: the kernel of that
+# release with the drivers, and the kernel's tests
+stage_vsock() {
+	local dir=$1/vsock tree
+
+	tree=$("$VM_DIR/builder.sh")/opt/kernels/$2
+	mkdir -p "$dir"
+	cp -rL "$("$VM_DIR/vsock-tests.sh")" "$dir/tests"
+	cp "$tree/vmlinuz" "$dir/vmlinuz"
+	cp "$("$VM_DIR/initramfs.sh" "$2" "$tree" qemu_fw_cfg virtio_net \
+		vmw_vsock_virtio_transport vsock_diag)" "$dir/initrd"
 }

@@ -4,7 +4,8 @@
 # without an argument. KTAP on stdout, then "N passed, N failed" on a line of its
 # own; what is being done on stderr; logs under build/logs/.
 #
-# A part that is for those who name it is behind a dash.
+# A part that is for those who name it is behind a dash. One behind a plus goes on beside
+# those without, one after the other: these are last.
 #
 # With IMAGE=, KDIR= and MODULES_DIR= in the environment there is another part,
 # selftest-own: the selftests on a kernel of one's own, which is then the default.
@@ -29,12 +30,19 @@ selftest-6.1    boot 6.1
 selftest-6.12   boot 6.12
 vm-6.12         boot 6.12 1
 vmbridge-6.12   boot 6.12 1
-vmbridge-6.1    boot 6.1 1
 selftest-7.2    boot 7.2
-vmbridge-7.2    boot 7.2 1
-kunit-debug     boot debug
-selftest-debug  boot debug
--selftest-kcsan boot kcsan'
++kunit-debug    boot debug
++selftest-debug boot debug
++vmbridge-7.2   boot 7.2 1
+-vmbridge-6.1   boot 6.1 1
+-selftest-kcsan boot kcsan
+-vmnet-6.12     boot 6.12 1
+-vmnet-6.1      boot 6.1 1
+-vmnet-7.2      boot 7.2 1
+-vmvsock-6.12   boot 6.12 1
+-vmvsock-6.1    boot 6.1 1
+-vmvsock-7.2    boot 7.2 1
+-vmnetnew-6.12  boot 6.12 1 new'
 [ -z "${IMAGE:-}" ] || PARTS="$PARTS
 selftest-own    boot own"
 
@@ -50,12 +58,16 @@ chosen() {
 	return 1
 }
 
-# Two lists in step: what to run, and for which parts.
+# Three lists in step: what to run, for which parts, and in which lane.
 make_plan() {
-	local name command last=
+	local name command lane last=
 
-	COMMANDS=() NAMES=() PLAN=0
+	COMMANDS=() NAMES=() LANES=() PLAN=0
 	while read -r name command; do
+		lane=main
+		if [ "${name#+}" != "$name" ]; then
+			name=${name#+} lane=aside
+		fi
 		if [ "${name#-}" != "$name" ]; then
 			name=${name#-}
 			[[ " ${PATTERNS[*]} " = *" $name "* ]] || continue
@@ -68,6 +80,7 @@ make_plan() {
 		fi
 		COMMANDS+=("$command")
 		NAMES+=("$name")
+		LANES+=("$lane")
 		last=
 		if [[ $command = boot* ]]; then
 			last=$command
@@ -99,19 +112,23 @@ run_boot() {
 	BOOT_NICE=${4:-0} "$CHECK_DIR/boot.sh" "$2" "$3" "${names[@]}" 2> >(tee "$LOGS/boot-${2// /-}.stderr" >&2) || true
 }
 
-# The longest boot goes on beside all that comes before it, with what time that leaves.
+# What takes long and shares nothing with the others goes on beside them; the longest with what time
+# they leave.
 start_aside() {
-	local i nr=1
+	local i command nice nr=1 at=()
 
-	ASIDE='' ASIDE_PID=''
+	ASIDE_PID=''
 	for i in "${!COMMANDS[@]}"; do
-		if [ "${COMMANDS[i]}" = "boot debug" ] && [ ${#COMMANDS[@]} -gt 1 ]; then
-			ASIDE=$LOGS/boot-debug.ktap
-			run_boot "${NAMES[i]}" debug $nr 5 >"$ASIDE" &
-			ASIDE_PID=$!
-		fi
+		[ "${LANES[i]}" = main ] || at+=("$i:$nr")
 		nr=$((nr + $(results_of "$i")))
 	done
+	[ ${#at[@]} -gt 0 ] && [ ${#COMMANDS[@]} -gt 1 ] || return 0
+	for i in "${at[@]}"; do
+		command=${COMMANDS[${i%:*}]#boot } nice=0
+		[ "$command" != debug ] || nice=5
+		run_boot "${NAMES[${i%:*}]}" "$command" "${i#*:}" "$nice" >"$LOGS/aside.${i%:*}"
+	done &
+	ASIDE_PID=$!
 }
 
 # results_of I - how many results at the top level a command has
@@ -132,10 +149,10 @@ run_all() {
 	for i in "${!COMMANDS[@]}"; do
 		since=$SECONDS
 		command=${COMMANDS[i]}
-		if [ "$command" = "boot debug" ] && [ -n "$ASIDE" ]; then
-			say "waiting for the boot of the debug kernel, see $LOGS/boot-debug"
+		if [ "${LANES[i]}" = aside ] && [ -n "$ASIDE_PID" ]; then
+			say "waiting for ${NAMES[i]}, see $LOGS/boot-*"
 			wait "$ASIDE_PID" || true
-			cat "$ASIDE"
+			cat "$LOGS/aside.$i"
 		elif [[ $command = boot* ]]; then
 			run_boot "${NAMES[i]}" "${command#boot }" $((NR + 1))
 		else

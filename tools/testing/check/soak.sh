@@ -7,13 +7,19 @@
 #              first one, 1 by default
 #   vmbridge   VMs on pvio-bridge while it is restarted and killed, 50 times each, while modules are
 #              replaced, 20 times, and while they migrate, 20 times; TIMES="50 50 20 20"
+#   vmnet      VMs on /dev/vhost-net under traffic: 20 migrations, 20 resets of the device and its rings,
+#              10 of the links, 10 SIGKILLs; NET_TIMES="20 20 10 10"
+#   vmvsock    VMs on /dev/vhost-vsock that talk: 440 times a process at either end is killed, 40 times
+#              the VMM, 20 times the VM migrates; VSOCK_TIMES="440 40 20"
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MINUTES=${1:-60}
 PARTS=("${@:2}")
-[ ${#PARTS[@]} -gt 0 ] || PARTS=(selftest vmbridge)
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(selftest vmbridge vmnet vmvsock)
 read -ra TIMES <<<"${TIMES:-50 50 20 20}"
+read -ra NET_TIMES <<<"${NET_TIMES:-20 20 10 10}"
+read -ra VSOCK_TIMES <<<"${VSOCK_TIMES:-440 40 20}"
 
 case $MINUTES in
 '' | *[!0-9]*) die "MINUTES=$MINUTES is no number of minutes" ;;
@@ -52,17 +58,31 @@ part_selftest() {
 	soak selftest --kernel debug --script check/soak.sh -- "$MINUTES" "${SEED:-1}"
 }
 
-part_vmbridge() {
-	local release
+# soak_vms NAME SCRIPT ARG... - what a host of VMs does
+soak_vms() {
+	local name=$1 script=$2 release
 
 	release=$("$VM_DIR/kver.sh" 6.12)
-	STAGE=$TOP_DIR/build/payload/soak-vmbridge
+	STAGE=$TOP_DIR/build/payload/soak-$name
 	{
 		make_modules KVER="$release"
 		stage_payload "$STAGE" "$TOP_DIR/build/$release"
-	} >"$LOGS/soak-vmbridge.build.log"
-	soak vmbridge --kernel 6.12 --smp 1 --disk "$("$VM_DIR/guest-disk.sh")=guest" \
-		--script check/vmsoak.sh -- "${TIMES[@]}"
+		[ "$name" != vmvsock ] || stage_vsock "$STAGE" "$release"
+	} >"$LOGS/soak-$name.build.log"
+	soak "$name" --kernel 6.12 --smp 1 --disk "$("$VM_DIR/guest-disk.sh")=guest" \
+		--script "check/$script" --env "PEER=${PEER:-}" -- "${@:3}"
+}
+
+part_vmbridge() {
+	soak_vms vmbridge vmsoak.sh "${TIMES[@]}"
+}
+
+part_vmnet() {
+	soak_vms vmnet vmnetsoak.sh "${NET_TIMES[@]}"
+}
+
+part_vmvsock() {
+	soak_vms vmvsock vmvsocksoak.sh "${VSOCK_TIMES[@]}" "${SEED:-1}"
 }
 
 FAILED=0

@@ -16,6 +16,7 @@ prepare() {
 	make_modules KVER="$RELEASE" >"$LOGS/demo.build.log" ||
 		die "the build failed, see $LOGS/demo.build.log"
 	stage_payload "$STAGE" "$TOP_DIR/build/$RELEASE" >>"$LOGS/demo.build.log"
+	stage_vsock "$STAGE" "$RELEASE"
 	DISK=$("$VM_DIR/guest-disk.sh")
 }
 

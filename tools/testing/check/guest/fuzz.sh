@@ -13,7 +13,7 @@ TURN=0 RC=0
 
 part_of() {
 	case $1 in
-	node) echo node_fuzz ;;
+	node | net) echo "$1_fuzz" ;;
 	*) echo "fuzz_$1" ;;
 	esac
 }

@@ -10,7 +10,8 @@ PARTS="io_va io_pa scribble_va scribble_pa bad_va bad_pa lifecycle_va lifecycle_
 	node node_bad node_scribble node_fio node_stream file_va node_file_xfs node_range
 	node_iotlb node_iotlb_io node_dirty_packed node_worker node_io_packed_order io_packed_pa
 	node_fuzz
-	crash_va crash_pa node_crash_file race_raid race_crypt zone_va node_zone node_netlink"
+	crash_va crash_pa node_crash_file race_raid race_crypt zone_va node_zone node_netlink
+	net_bad net_bad_packed_order net_life net_life_packed net_life_macvtap net_iotlb net_dirty_packed"
 END=$((SECONDS + $1 * 60))
 SEED=$2
 NR=0 FAILED=0

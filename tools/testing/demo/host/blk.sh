@@ -10,11 +10,6 @@ GUEST=/dev/pvio/guest
 SCRATCH=/dev/pvio/scratch
 SLOW=pvio-slow
 
-# figures WORD... - what the demo's table shows of a step
-figures() {
-	echo "figures: $*"
-}
-
 # Where vhost_vdpa bounds the pieces in which a VM's memory may lie (to 2048), a VM
 # with memory=pa and without huge pages needs more of them.
 blk_load() {

@@ -14,6 +14,8 @@ bridge_start() {
 	local path=$BRIDGE_RUN/$1
 
 	mkdir -p "$BRIDGE_RUN"
+	# One that was killed has left it.
+	rm -f "$path.sock"
 	/payload/pvio-bridge --socket-path="$path.sock" --blk-file="$2" --user=nobody --queues=4 \
 		--share="${3:-handover}" </dev/null >"$path.log" 2>&1 &
 	BRIDGE_PID[$1]=$!

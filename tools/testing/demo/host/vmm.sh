@@ -10,6 +10,13 @@ VMM_RUN=/run/vmm
 VMM_SILENCE=240
 # shellcheck disable=SC2034 # the options for a disk in memory mode va
 VA_MEMORY=(-object "memory-backend-memfd,id=mem,size=512M,share=on" -machine memory-backend=mem)
+# What starts the VMM, such as a command that puts it in a namespace.
+VMM_IN=()
+
+# figures WORD... - what the demo's table shows of a step
+figures() {
+	echo "figures: $*"
+}
 
 # hold_kvm - keep a VM that never runs, so that the first and the last of the real
 # ones do not patch the scheduler's code (its key for preempt notifiers): emulated
@@ -55,7 +62,7 @@ vmm_start() {
 	kvm_ready || return
 	# Memory is pinned where the disk's mode wants it.
 	ulimit -l unlimited
-	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -M q35 -m 512 -nodefaults \
+	"${VMM_IN[@]}" qemu-system-x86_64 -name "$1" -accel kvm -cpu host -M q35 -m 512 -nodefaults \
 		-display none -no-reboot -monitor none -serial "file:$dir/serial" \
 		-chardev "file,id=bios,path=$dir/bios" -device isa-debugcon,iobase=0x402,chardev=bios \
 		"${@:2}" </dev/null >"$dir/log" 2>&1 &
@@ -73,6 +80,7 @@ qmp() {
 		import json, socket, sys
 		path, command, arguments = sys.argv[1:]
 		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(120)
 		s.connect(path)
 		f = s.makefile("rw")
 		f.readline()
@@ -90,12 +98,58 @@ qmp() {
 	END
 }
 
+migrated() {
+	local status
+
+	status=$(qmp "$1" query-migrate | jq -r .status)
+	[ "$status" != failed ] || fail "VM $1: the migration has failed" || exit 1
+	[ "$status" = completed ]
+}
+
+# vmm_send NAME URI - all that the VM is, which stands still from then on
+vmm_send() {
+	# In an emulated machine the VM writes memory faster than it can be sent.
+	qmp "$1" migrate-set-parameters '{"downtime-limit": 2000}' >/dev/null
+	qmp "$1" migrate "{\"uri\": \"$2\"}" >/dev/null
+	await 240 migrated "$1"
+}
+
+# vmm_migrate NAME SOCKET - to a VM that waits there; the VMM that it leaves ends
+vmm_migrate() {
+	vmm_send "$1" "unix:$2"
+	note "VM $1 has migrated, milliseconds: $(qmp "$1" query-migrate | jq -c '[."total-time", .downtime]')"
+	qmp "$1" quit >/dev/null
+	rm -f "$2"
+}
+
+# vmm_runs NAME - its CPUs do
+vmm_runs() {
+	[ "$(qmp "$1" query-status | jq -r .status)" = running ]
+}
+
+# vmm_state NAME - of a VM that answers its QMP: what its CPUs are at, and then, by an NMI, what its kernel
+# says of that on its serial port. The VM has ended after that.
+vmm_state() {
+	[ -S "$VMM_RUN/$1/qmp" ] && vmm_alive || return 0
+	qmp "$1" query-status
+	sed -E 's/^[0-9]+ \((.*)\) (.) ([^ ]+ ){10}([^ ]+) ([^ ]+) .*/\1: \2, ticks \4 + \5/' \
+		/proc/"$VMM_PID"/task/*/stat
+	for _ in 1 2 3; do
+		qmp "$1" human-monitor-command '{"command-line": "info registers -a"}' | jq -r . |
+			grep -E 'CPU#|RIP='
+		sleep 1
+	done
+	qmp "$1" inject-nmi
+	await 20 vmm_gone || true
+}
+
 # vmm_words NAME - what there is to know when something went wrong
 vmm_words() {
 	local file
 
+	(vmm_state "$1") 2>&1 | tr -d '\r' | sed "s/^/# $1: /" || true
 	for file in log bios serial; do
-		[ ! -s "$VMM_RUN/$1/$file" ] || tail -n 15 "$VMM_RUN/$1/$file" | tr -d '\r' |
+		[ ! -s "$VMM_RUN/$1/$file" ] || tail -n 40 "$VMM_RUN/$1/$file" | tr -d '\r' |
 			sed "s/^/# $1 $file: /"
 	done
 }
@@ -150,6 +204,11 @@ vmm_gone() {
 	! vmm_alive
 }
 
+# vmm_gone_or_up NAME - or it answers its QMP
+vmm_gone_or_up() {
+	vmm_gone || qmp "$1" query-status >/dev/null 2>&1
+}
+
 vmm_kill() {
 	kill -KILL "$VMM_PID" 2>/dev/null || true
 	wait "$VMM_PID" 2>/dev/null || true
@@ -165,12 +224,17 @@ word() {
 	sed -nE "s/(^|.* )$1=([^ ]*).*/\2/p" <<<"$2"
 }
 
-# clean_up - after a failure: no VM, no daemon, no device, no disk, no mapping
+# clean_up - after a failure: no VM, no daemon, no traffic, no network, no device, no disk, no mapping
 clean_up() {
 	local pid name
 
-	for pid in $(pgrep -x 'qemu-system-x86|pvio-bridge'); do
+	for pid in $(pgrep -x 'qemu-system-x86|pvio-bridge|stream|dgram|iperf3|vsock_.*'); do
 		kill -KILL "$pid"
+	done
+	# The numbers of those that were killed are there until somebody has waited for them.
+	rm -f "$VMM_RUN"/*/pid
+	for name in /run/netns/*; do
+		[ ! -e "$name" ] || ip netns del "${name##*/}"
 	done
 	for name in "$DISKS"/*/; do
 		[ -d "$name" ] || continue
