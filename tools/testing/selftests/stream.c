@@ -35,6 +35,8 @@
 #define BACKLOG		64
 /* Nothing at all for so many seconds is a connection that has hung. */
 #define SILENCE		240
+/* Once the other side has ended, some kernels' vsock doesn't wake whoever waits for room. */
+#define LOOK		1
 
 /* What the one who connects wants of the other. */
 struct hello {
@@ -57,6 +59,8 @@ struct stream {
 	uint64_t received;
 	int64_t next_send;
 	int64_t next_receive;
+	/* When something was sent or received, or it was time to. */
+	int64_t moved;
 	/* Received, but not a whole sector yet. */
 	size_t kept;
 	uint8_t out[PIECE];
@@ -147,6 +151,7 @@ static void send_some(struct stream *s)
 		give_up_by(s, errno, s->sent);
 	if (n <= 0)
 		return;
+	s->moved = now_ms();
 	s->sent += n;
 	if (s->sent % PIECE == 0)
 		s->next_send = now_ms() + s->pause;
@@ -179,6 +184,7 @@ static void receive_some(struct stream *s)
 			give_up(s, "an end within a sector", s->received);
 		return;
 	}
+	s->moved = now_ms();
 	s->received += n;
 	s->kept += n;
 	check(s);
@@ -197,14 +203,18 @@ static bool is_time(int64_t at, int *timeout)
 static void wait_for(struct stream *s)
 {
 	struct pollfd p = { .fd = s->fd };
-	int timeout = SILENCE * 1000;
+	int timeout = (s->ended ? LOOK : SILENCE) * 1000;
 
 	if (!s->ended && is_time(s->next_receive, &timeout))
 		p.events |= POLLIN;
 	if (s->sent != s->until && is_time(s->next_send, &timeout))
 		p.events |= POLLOUT;
-	if (!poll(&p, 1, timeout) && timeout == SILENCE * 1000)
+	if (!p.events)
+		s->moved = now_ms();
+	if (!poll(&p, 1, timeout) && now_ms() - s->moved >= SILENCE * 1000)
 		give_up(s, "silence", s->received);
+	if (s->ended && !p.revents)
+		p.revents = p.events & POLLOUT;
 	if (p.revents & POLLERR)
 		give_up_by(s, 0, s->received);
 	if (p.revents & (POLLIN | POLLHUP | POLLERR))
@@ -216,6 +226,7 @@ static void wait_for(struct stream *s)
 static void run(struct stream *s)
 {
 	s->until = s->bytes;
+	s->moved = now_ms();
 	while (!s->shut || !s->ended) {
 		if (s->client ? stopped : s->ended && s->bytes == NO_END)
 			stop_sending(s);
