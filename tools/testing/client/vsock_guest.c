@@ -93,17 +93,23 @@ int vsock_guest_restart(struct vsock_guest *g)
 	return err;
 }
 
-struct virtio_vsock_hdr vsock_guest_hdr(const struct vsock_guest *g, uint16_t type, uint16_t op,
-					uint32_t port, uint32_t host_port)
+struct virtio_vsock_hdr vsock_hdr(uint64_t cid, uint16_t type, uint16_t op, uint32_t port,
+				  uint32_t host_port)
 {
 	return (struct virtio_vsock_hdr){
-		.src_cid = htole64(g->s.opts.cid),
+		.src_cid = htole64(cid),
 		.dst_cid = htole64(VSOCK_HOST_CID),
 		.src_port = htole32(port),
 		.dst_port = htole32(host_port),
 		.type = htole16(type),
 		.op = htole16(op),
 	};
+}
+
+struct virtio_vsock_hdr vsock_guest_hdr(const struct vsock_guest *g, uint16_t type, uint16_t op,
+					uint32_t port, uint32_t host_port)
+{
+	return vsock_hdr(g->s.opts.cid, type, op, port, host_port);
 }
 
 int vsock_guest_put(struct vsock_guest *g, const struct virtio_vsock_hdr *hdr, const void *data,

@@ -71,7 +71,9 @@ int vsock_guest_turn(struct vsock_guest *g);
 /* Waits until there may be something to do, or for one of @fds, which poll() wants, or @ms. */
 int vsock_guest_wait(struct vsock_guest *g, struct pollfd *fds, unsigned int count, int ms);
 
-/* A header of this guest, without credit. */
+/* A header of the guest that is @cid, without credit. */
+struct virtio_vsock_hdr vsock_hdr(uint64_t cid, uint16_t type, uint16_t op, uint32_t port,
+				  uint32_t host_port);
 struct virtio_vsock_hdr vsock_guest_hdr(const struct vsock_guest *g, uint16_t type, uint16_t op,
 					uint32_t port, uint32_t host_port);
 /* Sends a control packet, now or as soon as there is room. */

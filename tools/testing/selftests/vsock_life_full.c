@@ -54,14 +54,8 @@ static void fill_ring(struct full_guest *g, unsigned int q, struct virtio_vsock_
 static int full_start(struct full_guest *g, const struct vsock_env *e)
 {
 	/* Of no connection: it is answered by a reset. */
-	const struct virtio_vsock_hdr hdr = {
-		.src_cid = htole64(e->opts.dev.cid),
-		.dst_cid = htole64(VSOCK_HOST_CID),
-		.src_port = htole32(GUEST_PORT),
-		.dst_port = htole32(HOST_PORT),
-		.type = htole16(STREAM),
-		.op = htole16(VIRTIO_VSOCK_OP_RW),
-	};
+	const struct virtio_vsock_hdr hdr = vsock_hdr(e->opts.dev.cid, STREAM, VIRTIO_VSOCK_OP_RW,
+						      GUEST_PORT, HOST_PORT);
 	struct vsock_opts opts = e->opts.dev;
 	struct virtio_vsock_hdr *sent;
 	unsigned int i;

@@ -37,8 +37,8 @@ goes_on() {
 	local pid
 
 	for pid in $(served); do
-		tr '\0' ' ' <"/proc/$pid/cmdline"
-		cat "/proc/$pid/stack"
+		# It may end meanwhile.
+		{ tr '\0' ' ' <"/proc/$pid/cmdline" && cat "/proc/$pid/stack"; } || true
 	done
 	ss --vsock --all --processes --extended
 	vhost_queues a
