@@ -189,6 +189,9 @@ bool pvvs_enqueue(struct pvvs_sock *s, struct sk_buff *skb)
 		pvvs_hold(s, skb->truesize);
 		__skb_queue_tail(&s->rx_queue, skb);
 	} else {
+		/* Who reads looks at these, and waits for nothing where there are bytes. */
+		s->rx_cnt -= len;
+		s->rx_bytes -= len;
 		kfree_skb(skb);
 		return false;
 	}

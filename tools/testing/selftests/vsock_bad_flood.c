@@ -26,6 +26,7 @@
 #define UNREAD		16u
 
 static struct vsock_env other;
+static uint8_t received[BUFFER];
 
 /* Many short packets at once. */
 static int flood_setup(void *ctx)
@@ -375,28 +376,49 @@ static uint32_t send_all(struct vsock_env *e, struct vsock_conn *c)
 	return sent;
 }
 
-/* All connections of a guest together have a bound: the one that would go beyond it is reset. */
+/* What has come of it is read; and then its end, where it was reset, and got less than was sent. */
+static int read_all(const struct vsock_pair *p, uint32_t sent, bool *ended)
+{
+	uint32_t got = 0;
+	ssize_t n;
+
+	while ((n = host_recv(p->fd, received, sizeof(received), 0)) > 0)
+		got += n;
+	*ended = n != -EAGAIN;
+	CHECK(*ended == (got < sent), "%u of %u bytes, and then %zd", got, sent, n);
+	return 0;
+}
+
+/*
+ * All connections of a guest together have a bound: the one that would go beyond it is reset. Who
+ * reads it is told so.
+ */
 static int flood_unread(void *ctx)
 {
+	uint32_t sent[UNREAD];
 	struct vsock_pair p[UNREAD];
 	struct vsock_env *e = ctx;
 	unsigned int i, open = 0;
+	bool ended;
 
 	NEED_OURS(e, "there is no such bound");
 	CHECK_PASS(vsock_env_restart_sized(e, &e->opts));
 	CHECK_PASS(set_guest_buffers(1));
 	for (i = 0; i < UNREAD; i++) {
 		CHECK_PASS(vsock_env_accept(e, STREAM, GUEST_ALLOC, &p[i]));
-		CHECK(send_all(e, p[i].c) > 0, "nothing was sent");
+		sent[i] = send_all(e, p[i].c);
+		CHECK(sent[i] > 0, "nothing was sent");
+		AWAIT(e, !e->g.tx.posted);
 		CHECK_PASS(vsock_env_idle(e, 20));
 	}
-	for (i = 0; i < UNREAD; i++)
-		open += p[i].c->state == VSOCK_OPEN;
-	CHECK_PASS(set_guest_buffers(1024));
-	CHECK(open >= 2 && open < UNREAD / 2, "%u of %u connections are left", open, UNREAD);
 	CHECK_EQ(p[0].c->state, VSOCK_OPEN);
-	for (i = 0; i < UNREAD; i++)
+	CHECK_PASS(set_guest_buffers(1024));
+	for (i = 0; i < UNREAD; i++) {
+		CHECK_PASS(read_all(&p[i], sent[i], &ended));
+		open += !ended;
 		close(p[i].fd);
+	}
+	CHECK(open >= 2 && open < UNREAD / 2, "%u of %u connections are left", open, UNREAD);
 	AWAIT(e, !vsock_diag_count(e->opts.dev.cid));
 	CHECK_PASS(vsock_env_verify(e));
 	return 0;
