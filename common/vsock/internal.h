@@ -26,8 +26,11 @@ void pvvs_send_rst(struct pvvs_link *link, const struct virtio_vsock_hdr *hdr);
 void pvvs_send_credit(struct pvvs_sock *s);
 struct sk_buff *pvvs_alloc(struct pvvs_pool *pool, u32 len, u32 room);
 
-int pvvs_link_init(void);
-void pvvs_link_exit(void);
+void pvvs_orphan_add(struct pvvs_sock *s);
+void pvvs_orphan_forget(struct pvvs_sock *s);
+void pvvs_orphans_tell(void);
+int pvvs_orphans_init(void);
+void pvvs_orphans_exit(void);
 
 void pvvs_pool_init(struct pvvs_pool *pool);
 void pvvs_pool_close(struct pvvs_pool *pool);

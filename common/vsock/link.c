@@ -3,20 +3,12 @@
  * Links: a queue of packets to the peers, and the sockets that are connected to these, found by
  * their addresses. A link that is closed resets all of them; sockets may outlive it.
  */
-#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
 #include "internal.h"
-
-/* How long after another attempt is made to reset who was busy. */
-#define PVVS_RETRY	DIV_ROUND_UP(HZ, 50)
-
-static struct workqueue_struct *pvvs_wq;
-
-static void pvvs_link_end(struct work_struct *work);
 
 /**
  * pvvs_link_alloc() - make a link that is closed
@@ -41,8 +33,6 @@ struct pvvs_link *pvvs_link_alloc(struct pvvs_transport *t, struct net *net,
 	link->wake = wake;
 	link->owner = owner;
 	link->seed = get_random_u32();
-	INIT_LIST_HEAD(&link->orphans);
-	INIT_DELAYED_WORK(&link->end, pvvs_link_end);
 	spin_lock_init(&link->lock);
 	__skb_queue_head_init(&link->queue);
 	pvvs_pool_init(&link->out);
@@ -91,95 +81,17 @@ void pvvs_link_set_ready(struct pvvs_link *link, bool ready, u16 types)
 }
 EXPORT_SYMBOL_GPL(pvvs_link_set_ready);
 
-/* The first of those that are to be reset, with its references, or NULL. */
-static struct pvvs_sock *pvvs_link_orphan(struct pvvs_link *link)
+/* Has no packet find the sockets of a bucket any more that were there before the link's epoch. */
+static void pvvs_link_orphan(struct pvvs_link *link, struct hlist_head *bucket)
 {
+	struct hlist_node *next;
 	struct pvvs_sock *s;
 
-	spin_lock(&link->lock);
-	s = list_first_entry_or_null(&link->orphans, struct pvvs_sock, orphan);
-	if (s)
-		list_del_init(&s->orphan);
-	spin_unlock(&link->lock);
-	return s;
-}
-
-/* Resets a socket that was taken from the link, unless it has left by itself. */
-static void pvvs_link_tell(struct pvvs_sock *s)
-{
-	struct sock *sk = sk_vsock(s->vsk);
-
-	lock_sock(sk);
-	if (s->gone) {
-		s->gone = false;
-		pvvs_reset(s, ECONNRESET);
-	}
-	release_sock(sk);
-}
-
-static void pvvs_link_end_soon(struct pvvs_link *link, unsigned long delay)
-{
-	refcount_inc(&link->ref);
-	if (!queue_delayed_work(pvvs_wq, &link->end, delay))
-		pvvs_link_put(link);
-}
-
-/* Returns false where it is among them again, for another connection that has ended. */
-static bool pvvs_link_later(struct pvvs_link *link, struct pvvs_sock *s, struct list_head *busy)
-{
-	bool later;
-
-	spin_lock(&link->lock);
-	later = list_empty(&s->orphan);
-	if (later)
-		list_add_tail(&s->orphan, busy);
-	spin_unlock(&link->lock);
-	return later;
-}
-
-/* Nobody has others wait who sits in a system call with his socket: his turn comes later. */
-static void pvvs_link_end(struct work_struct *work)
-{
-	struct pvvs_link *link = container_of(work, struct pvvs_link, end.work);
-	struct pvvs_sock *s;
-	LIST_HEAD(busy);
-
-	while ((s = pvvs_link_orphan(link))) {
-		struct sock *sk = sk_vsock(s->vsk);
-
-		if (!sock_owned_by_user_nocheck(sk))
-			pvvs_link_tell(s);
-		else if (pvvs_link_later(link, s, &busy))
-			continue;
-		pvvs_sock_put(s);
-		sock_put(sk);
-		cond_resched();
-	}
-	spin_lock(&link->lock);
-	list_splice(&busy, &link->orphans);
-	spin_unlock(&link->lock);
-	if (!list_empty_careful(&link->orphans))
-		pvvs_link_end_soon(link, PVVS_RETRY);
-	pvvs_link_put(link);
-}
-
-/* Has no packet find the sockets of a bucket any more; their references are the list's now. */
-static void pvvs_link_orphan_all(struct pvvs_link *link, struct hlist_head *bucket)
-{
-	struct pvvs_sock *s;
-
-	while (!hlist_empty(bucket)) {
-		s = hlist_entry(bucket->first, struct pvvs_sock, node);
-		hlist_del(&s->node);
-		WRITE_ONCE(s->hashed, false);
-		s->gone = true;
-		if (list_empty(&s->orphan)) {
-			refcount_inc(&s->ref);
-			list_add_tail(&s->orphan, &link->orphans);
-		} else {
-			__sock_put(sk_vsock(s->vsk));
+	hlist_for_each_entry_safe(s, next, bucket, node)
+		if (s->epoch != link->epoch) {
+			hlist_del(&s->node);
+			pvvs_orphan_add(s);
 		}
-	}
 }
 
 /**
@@ -193,21 +105,28 @@ static void pvvs_link_orphan_all(struct pvvs_link *link, struct hlist_head *buck
  */
 void pvvs_link_reset(struct pvvs_link *link)
 {
+	struct sk_buff *skb, *next;
 	struct sk_buff_head old;
 	unsigned int i;
 
 	__skb_queue_head_init(&old);
+	spin_lock(&link->lock);
+	link->epoch++;
+	spin_unlock(&link->lock);
 	for (i = 0; i < ARRAY_SIZE(link->hash); i++) {
 		spin_lock(&link->lock);
-		pvvs_link_orphan_all(link, &link->hash[i]);
+		pvvs_link_orphan(link, &link->hash[i]);
 		spin_unlock(&link->lock);
 	}
 	spin_lock(&link->lock);
-	skb_queue_splice_init(&link->queue, &old);
+	skb_queue_walk_safe(&link->queue, skb, next)
+		if (!pvvs_cb(skb)->s || !pvvs_cb(skb)->s->hashed) {
+			__skb_unlink(skb, &link->queue);
+			__skb_queue_tail(&old, skb);
+		}
 	spin_unlock(&link->lock);
 	pvvs_link_drop(link, &old);
-	if (!list_empty_careful(&link->orphans))
-		pvvs_link_end_soon(link, 0);
+	pvvs_orphans_tell();
 }
 EXPORT_SYMBOL_GPL(pvvs_link_reset);
 
@@ -416,7 +335,7 @@ void pvvs_detach(struct pvvs_sock *s)
 	if (!s->link)
 		return;
 	pvvs_unhash(s);
-	s->gone = false;
+	pvvs_orphan_forget(s);
 	pvvs_purge(s);
 	pvvs_link_put(s->link);
 	s->link = NULL;
@@ -446,6 +365,7 @@ int pvvs_hash(struct pvvs_sock *s)
 	} else {
 		sock_hold(sk_vsock(s->vsk));
 		s->addr = addr;
+		s->epoch = link->epoch;
 		hlist_add_head(&s->node, pvvs_bucket(link, &addr));
 		WRITE_ONCE(s->hashed, true);
 	}
@@ -497,23 +417,4 @@ void pvvs_drop_unsent(struct pvvs_sock *s)
 	WRITE_ONCE(link->stale, true);
 	spin_unlock(&link->lock);
 	pvvs_link_drop(link, &old);
-}
-
-/**
- * pvvs_link_init() - make what links need
- *
- * Return: 0 or -ENOMEM.
- */
-int pvvs_link_init(void)
-{
-	pvvs_wq = alloc_workqueue("pvio_vsock", WQ_UNBOUND, 0);
-	return pvvs_wq ? 0 : -ENOMEM;
-}
-
-/**
- * pvvs_link_exit() - undo pvvs_link_init()
- */
-void pvvs_link_exit(void)
-{
-	destroy_workqueue(pvvs_wq);
 }

@@ -8,13 +8,13 @@ EXPORT_SYMBOL_GPL(PVVS_LAYOUT);
 
 static int __init pvvs_module_init(void)
 {
-	return pvvs_link_init();
+	return pvvs_orphans_init();
 }
 module_init(pvvs_module_init);
 
 static void __exit pvvs_module_exit(void)
 {
-	pvvs_link_exit();
+	pvvs_orphans_exit();
 }
 module_exit(pvvs_module_exit);
 

@@ -151,10 +151,10 @@ static bool pvvs_take_list(struct pvvs_rx *rx, struct pvvs_sock *s)
 	return true;
 }
 
-/* A socket may have left since it was found. */
+/* A socket may have left since it was found, and have gone on to another peer. */
 static bool pvvs_is_here(const struct pvvs_rx *rx, const struct pvvs_sock *s)
 {
-	return s->hashed && s->link == rx->link;
+	return s->hashed && s->link == rx->link && !memcmp(&s->addr, &rx->addr, sizeof(s->addr));
 }
 
 /*

@@ -259,10 +259,13 @@ static u32 pvvs_unsent_max(const struct pvvs_sock *s)
 	return max_t(u32, READ_ONCE(s->buf_alloc), PVVS_UNSENT_MIN);
 }
 
-/* And in packets, of which each takes as much memory as a KiB of data or more. */
+/*
+ * And in packets, of which each takes as much memory as a KiB of data or more; and all of which are
+ * looked at when the connection ends.
+ */
 static u32 pvvs_unsent_packets_max(const struct pvvs_sock *s)
 {
-	return pvvs_unsent_max(s) / SZ_256;
+	return min_t(u32, pvvs_unsent_max(s) / SZ_256, SZ_16K);
 }
 
 /* Wakes who waits for a packet to leave, unless the connection has ended. */
@@ -577,7 +580,11 @@ ssize_t pvvs_unsent_bytes(struct vsock_sock *vsk)
 {
 	const struct pvvs_sock *s = pvvs_sock(vsk);
 
-	return s->tx_cnt - READ_ONCE(s->sent_cnt);
+	/* The peer has ended the connection: it gets nothing any more. */
+	if (!s->hashed && !s->kept)
+		return 0;
+	/* Below zero where one came from a connection before this. */
+	return max_t(s32, s->tx_cnt - READ_ONCE(s->sent_cnt), 0);
 }
 EXPORT_SYMBOL_GPL(pvvs_unsent_bytes);
 

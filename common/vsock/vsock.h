@@ -8,9 +8,9 @@
  *
  * Locks, each taken inside those before it: a transport's for its device and its queues; the lock
  * of a listening socket; that of a connection's; what AF_VSOCK holds when it asks for a peer, and
- * what a transport has for @find; &pvvs_link.lock. The last one is not taken in interrupts,
- * softirqs included. Packets on their way hold a &struct pvvs_sock, which may have lost its socket:
- * that is reached through &pvvs_link.hash alone.
+ * what a transport has for @find; &pvvs_link.lock; that of orphans. The last two are not taken in
+ * interrupts, softirqs included. Packets on their way hold a &struct pvvs_sock, which may have lost
+ * its socket: that is reached through &pvvs_link.hash alone.
  */
 #include <linux/refcount.h>
 #include <linux/skbuff.h>
@@ -102,9 +102,8 @@ struct pvvs_pool {
  * @out: for payloads to the peers
  * @in: for those from them
  * @seed: for @hash
+ * @epoch: how often all connections have been ended
  * @hash: sockets by addresses, with references
- * @orphans: sockets that were there and whose peers are gone, with references
- * @end: tells them
  */
 struct pvvs_link {
 	refcount_t ref;
@@ -125,9 +124,8 @@ struct pvvs_link {
 	struct pvvs_pool out;
 	struct pvvs_pool in;
 	u32 seed;
+	u32 epoch;
 	struct hlist_head hash[1 << PVVS_HASH_BITS];
-	struct list_head orphans;
-	struct delayed_work end;
 };
 
 /**
@@ -192,10 +190,11 @@ struct pvvs_addr {
  * @ref: the socket has one, and each of its packets that is on its way another
  * @vsk: the socket; this and what follows is under its lock where nothing else is said
  * @link: where its peer is; NULL: it has none
- * @orphan: in &pvvs_link.orphans, under the link's lock; empty: it isn't there
- * @gone: its peer is, and it is to be reset; set under the link's lock
+ * @orphan: among those whose peers are gone, under the lock of these; empty: it isn't there
+ * @gone: its peer is, and it is to be reset; likewise
  * @addr: its addresses, while @hashed
  * @node: in @link, under the link's lock
+ * @epoch: &pvvs_link.epoch when the connection began; likewise
  * @hashed: it is there: the connection has begun, and not ended; written under the link's lock,
  *	read anywhere
  * @rx_queue: packets that nobody has read
@@ -225,6 +224,7 @@ struct pvvs_sock {
 	struct pvvs_link *link;
 	struct pvvs_addr addr;
 	struct hlist_node node;
+	u32 epoch;
 	struct list_head orphan;
 	bool gone;
 	bool hashed;
