@@ -10,6 +10,7 @@ extern const struct ktap_suite vsock_life_kill_suite;
 extern const struct ktap_suite vsock_life_full_suite;
 extern const struct ktap_suite vsock_life_run_suite;
 extern const struct ktap_suite vsock_life_many_suite;
+extern const struct ktap_suite vsock_life_links_suite;
 extern const struct ktap_suite vsock_life_random_suite;
 extern const struct ktap_suite vsock_life_space_suite;
 
