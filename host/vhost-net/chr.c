@@ -76,6 +76,11 @@ static int pvnet_start_queue(struct pvnet_chr *n, unsigned int idx)
 		return PTR_ERR(w);
 	err = pvnet_queue_start(&n->queue[idx], n->chr.acked,
 				n->chr.acked_hi & PVTUN_TUNNELS_HDR, w);
+	/* A tap that has lost its interface wakes nobody, even when it has one again. */
+	if (!err && !n->queue[idx].head) {
+		pvnet_queue_stop(&n->queue[idx]);
+		err = -EINVAL;
+	}
 	if (!err)
 		return 0;
 
@@ -129,9 +134,10 @@ static int pvnet_attach(struct pvnet_chr *n, unsigned int idx, int fd)
 	}
 
 	pvnet_queue_set_backend(&n->queue[idx], &be);
-	if (pvdev_vq_started(n->vqs[idx]))
-		return 0;
-	err = pvnet_start_queue(n, idx);
+	if (!pvdev_vq_started(n->vqs[idx]))
+		err = pvnet_start_queue(n, idx);
+	else if (!n->queue[idx].head)
+		err = -EINVAL;
 	if (err)
 		pvnet_detach(n, idx);
 	return err;

@@ -4,6 +4,7 @@
  * interface it is of, but not whether that is still there: one that was taken out of a tap's ring
  * and put back may be older than the interface's end.
  */
+#include <linux/hash.h>
 #include <linux/if_tun.h>
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
@@ -15,8 +16,15 @@
 #include "net_compat.h"
 #include "net.h"
 
-/* Taps that have gone. */
-static atomic_t pvnet_gone;
+#define PVNET_GONE_BITS	8
+
+/* Taps that have gone, by where they were: whose tap was elsewhere needs not look for it anew. */
+static atomic_t pvnet_gone[1 << PVNET_GONE_BITS];
+
+static atomic_t *pvnet_gone_at(const struct net_device *dev)
+{
+	return &pvnet_gone[hash_ptr(dev, PVNET_GONE_BITS)];
+}
 
 /* What is where one was may have counters of another kind. */
 static bool pvnet_is_tap(const struct net_device *dev)
@@ -31,8 +39,10 @@ static bool pvnet_is_tap(const struct net_device *dev)
 static int pvnet_netdev_event(struct notifier_block *nb, unsigned long event,
 			      void *ptr)
 {
-	if (event == NETDEV_UNREGISTER && pvnet_is_tap(netdev_notifier_info_to_dev(ptr)))
-		atomic_inc(&pvnet_gone);
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_UNREGISTER && pvnet_is_tap(dev))
+		atomic_inc(pvnet_gone_at(dev));
 	return NOTIFY_DONE;
 }
 
@@ -53,12 +63,12 @@ static bool pvnet_is_listed(const struct net_device *dev)
 }
 
 /*
- * Remembers @dev if it is an interface, and it is one then until the RCU read section ends. If none
- * has gone since it was found, it is: one that goes later waits for the end of the section.
+ * Remembers @dev if it is an interface, and it is one then until the RCU read section ends. If it
+ * has not gone since it was found, it is: one that goes later waits for the end of the section.
  */
 static void pvnet_count_set(struct pvnet_rx *rx, struct net_device *dev)
 {
-	int gone = atomic_read_acquire(&pvnet_gone);
+	int gone = atomic_read_acquire(pvnet_gone_at(dev));
 
 	if (likely(dev == rx->dev && gone == rx->gone))
 		return;
@@ -77,7 +87,7 @@ static void pvnet_count_set(struct pvnet_rx *rx, struct net_device *dev)
  */
 bool pvnet_count_knows(const struct pvnet_rx *rx)
 {
-	return rx->dev && atomic_read_acquire(&pvnet_gone) == rx->gone;
+	return rx->dev && atomic_read_acquire(pvnet_gone_at(rx->dev)) == rx->gone;
 }
 
 /**

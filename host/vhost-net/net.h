@@ -103,7 +103,7 @@ struct pvnet_frame {
  * @given: plain frames that the driver was given, and nobody has counted for their tap
  * @given_bytes: as the tap counts them
  * @dev: a tap's interface that was there when @gone had this value, for its counters
- * @gone: how many of these had gone then
+ * @gone: how many had gone then from where it is
  */
 struct pvnet_rx {
 	void *ptr[PVNET_BATCH];

@@ -67,12 +67,13 @@ static int pvnet_tx_fix_header(struct virtio_net_hdr *h, u32 len)
 static int pvnet_tx_fill(struct pvnet_queue *q, const struct pvring_chain *c,
 			 void *buf, u32 pad, u32 room, u32 len)
 {
-	struct virtio_net_hdr *h = pvtun_xdp_header(buf, room);
+	struct virtio_net_hdr *h;
 	int err = 0;
 
-	if (q->ours)
-		memset(h, 0, q->hdr);
-	else
+	/* A tap may have been told of a longer header than the driver's. */
+	memset(buf, 0, PVTUN_HDR_ROOM + PVNET_HDR_MAX);
+	h = pvtun_xdp_header(buf, room);
+	if (!q->ours)
 		err = pvnet_tx_copy(c->seg, 0, h, q->hdr);
 	if (likely(!err) && h->flags)
 		err = pvnet_tx_fix_header(h, len);

@@ -113,6 +113,10 @@ bool pvchr_guest_gone(const struct pvchr *c)
 
 	if (c->shares || READ_ONCE(c->dev->iotlb))
 		return false;
+	/* Who became the owner may have had its memory from one that goes on. */
+	if (current->mm == c->mm && !(current->flags & PF_EXITING) &&
+	    !fatal_signal_pending(current))
+		return false;
 	rcu_read_lock();
 	owner = pid_task(c->pid, PIDTYPE_TGID);
 	gone = !owner || READ_ONCE(owner->signal->flags) & SIGNAL_GROUP_EXIT ||
