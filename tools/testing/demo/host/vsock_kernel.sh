@@ -196,7 +196,7 @@ uring() {
 		return
 	fi
 	kernel_test_start vsock_uring_test "$1" "$2" || return
-	on "$1" "pkill -KILL vsock_uring"
+	on "$1" "kill -KILL \$(pidof vsock_uring_test)"
 	await 60 side_ended "$1" server || fail "the server on the $1 hangs" || return
 	if ! on "$2" "grep -q 'io_uring test[.][.][.]ok' /run/client.log" ||
 	   ! on "$2" "grep -q 'setsockopt SO_ZEROCOPY' /run/client.log"; then
