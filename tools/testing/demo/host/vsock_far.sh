@@ -27,9 +27,9 @@ start() {
 	} &
 }
 
-# at NR - bytes sent or received so far
+# at NR - bytes sent or received so far, which are more than an int
 at() {
-	awk -v nr="$1" '{ n = $nr } END { printf "%d", n }' "$DIR/state" 2>/dev/null || echo 0
+	awk -v nr="$1" '{ n = $nr } END { printf "%.0f", n }' "$DIR/state" 2>/dev/null || echo 0
 }
 
 ended() {
