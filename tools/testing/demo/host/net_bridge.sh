@@ -39,7 +39,12 @@ daemon_end() {
 	rm -f "$NET_RUN/c.sock"
 }
 
-# Both ways, and again with another daemon beneath the same VM.
+c_answers() {
+	in_ns left busybox ping -q -c 1 -W 10 "${ADDRESS[c]}" >/dev/null
+}
+
+# Both ways, and again with another daemon beneath the same VM, which takes a moment to find that: what
+# is sent to it until then is lost.
 net_bridge() {
 	local there back again
 
@@ -54,7 +59,7 @@ net_bridge() {
 	queues_busy c 2
 	daemon_end
 	daemon_start
-	ping_from left "${ADDRESS[c]}"
+	await 120 c_answers || fail "VM c does not answer with another daemon"
 	again=$(iperf_run left "${ADDRESS[c]}" -R)
 	queues_busy c 2
 	guest c "killall iperf3"
