@@ -135,6 +135,7 @@ enum pvdev_asks {
  * @done: finished requests, for the backend's reap
  * @poll_us: how long to look at an empty ring before a kick is asked for
  * @poll_until: when that ends, in ns of the monotonic clock; 0: it has not begun
+ * @polling: this turn looks again at what was found empty
  * @turning: the worker, while in a turn
  * @wait: who drains waits here for @done
  * @worker: runs the queue, from start to stop; NULL also while it changes
@@ -184,6 +185,7 @@ struct pvdev_vq {
 	struct llist_head done;
 	u32 poll_us;
 	u64 poll_until;
+	bool polling;
 	struct task_struct *turning;
 	wait_queue_head_t wait;
 	struct pvworker __rcu *worker;

@@ -151,6 +151,7 @@ static int pvdev_vq_make_ring(struct pvdev_vq *vq)
 	}
 	vq->broken = false;
 	vq->poll_until = 0;
+	vq->polling = false;
 out:
 	mutex_unlock(&vq->lock);
 	if (!err)

@@ -27,6 +27,7 @@ int pvdev_vq_set_poll(struct pvdev_vq *vq, u32 us)
 	mutex_lock(&vq->lock);
 	vq->poll_us = us;
 	vq->poll_until = 0;
+	vq->polling = false;
 	mutex_unlock(&vq->lock);
 	return 0;
 }
@@ -56,11 +57,11 @@ bool pvdev_vq_polls(struct pvdev_vq *vq)
 	lockdep_assert_held(&vq->lock);
 	if (!vq->poll_until)
 		vq->poll_until = now + vq->poll_us * NSEC_PER_USEC;
-	if (now < vq->poll_until && pvdev_vq_may_poll(vq)) {
+	vq->polling = now < vq->poll_until && pvdev_vq_may_poll(vq);
+	if (vq->polling)
 		cpu_relax();
-		return true;
-	}
-	vq->poll_until = 0;
-	return false;
+	else
+		vq->poll_until = 0;
+	return vq->polling;
 }
 EXPORT_SYMBOL_GPL(pvdev_vq_polls);

@@ -238,9 +238,10 @@ int pvdev_vq_pop(struct pvdev_vq *vq, unsigned int max,
 	} while (pvdev_vq_leave(vq, ret));
 	if (ret > 0) {
 		vq->now = pvstats_clock();
-		if (vq->poll_until)
+		if (vq->polling)
 			pvstats_add(&vq->stats, PVSTATS_POLLED, 1);
 		vq->poll_until = 0;
+		vq->polling = false;
 	}
 	return ret;
 }
